@@ -1,0 +1,102 @@
+/**
+ * The processor as the VMM sees it: hardware with a VM entry and a VM exit.
+ *
+ * `run` executes guest instructions of the selected vCPU until an exit, like VMRESUME. An instruction that exits has not happened: nothing of it is
+ * visible yet. The VMM answers what it asked for by filling in `requests` and then `complete`s it: the instruction is executed again, for good,
+ * through the same semantics, and finds its answers there. So a device is never read twice for one instruction.
+ */
+
+/** Why `run` or `complete` came back. */
+export const Stop = {
+  /** All instructions asked for are retired. */
+  budget: 0,
+  /** A port access: exit.port, exit.size, exit.write, exit.value (OUT), exit.string, exit.rep. */
+  inout: 1,
+  /** An access to guest-physical memory that is neither RAM nor readable ROM: exit.gpa, exit.gla, exit.size, exit.write, exit.value, exit.valueHigh. */
+  mmio: 2,
+  /** HLT: already retired, EIP is behind it. */
+  hlt: 3,
+  /** RDMSR, WRMSR: exit.msr; WRMSR: exit.value, exit.valueHigh. */
+  rdmsr: 4,
+  wrmsr: 5,
+  /** The processor shut down (triple fault). */
+  tripleFault: 6,
+  /** PAUSE, only when it was asked for by `pauseExits`. Already retired. */
+  pause: 7,
+  /** The guest became able to take interrupts (STI, POPF, IRET, CR8, end of a shadow) and `interruptWindow` was set. */
+  interruptWindow: 8,
+  /** An instruction breakpoint (`breakpoints`) is at EIP; nothing of it was executed. */
+  breakpoint: 9,
+} as const;
+export type Stop = (typeof Stop)[keyof typeof Stop];
+
+/** The exit's payload: one object, overwritten by each exit. */
+export interface ExitInfo {
+  port: number;
+  gpa: number;
+  gla: number;
+  msr: number;
+  size: number;
+  write: boolean;
+  value: number;
+  valueHigh: number;
+  string: boolean;
+  rep: boolean;
+}
+
+/** `enum vie_req`. */
+export const Request = { NONE: 0, PENDING: 1, DONE: 2 } as const;
+
+/** The answers an instruction finds when it is completed. All NONE between instructions; `complete` leaves them as they are when it exits again. */
+export interface Requests {
+  read: { state: number; gpa: number; size: number; value: number; valueHigh: number };
+  write: { state: number; gpa: number; size: number };
+  inout: { state: number; value: number };
+  /** RDMSR's answer; DONE for a WRMSR that was taken. */
+  msr: { state: number; value: number; valueHigh: number };
+  clear(): void;
+}
+
+/** Event types of VM entry (VMX "interruption type"). */
+export const EventType = { external: 0, nmi: 2, exception: 3 } as const;
+
+/** What the VMM decides and the processor obeys. */
+export interface Processor {
+  readonly vcpuCount: number;
+  /** The vCPU that `run` runs and all accessors below speak of. */
+  readonly selected: number;
+  select(vcpu: number): void;
+
+  /** Runs at most `instructions` (1 or more); `retired` tells how many were. */
+  run(instructions: number): Stop;
+  /** Executes the instruction that exited once more, with `requests`: Stop.budget when it has completed (1 retired), or the next exit it needs. A REP string instruction completes one iteration. */
+  complete(): Stop;
+  /** Instructions retired by the last run or complete. */
+  readonly retired: number;
+  readonly exit: Readonly<ExitInfo>;
+  readonly requests: Requests;
+
+  /** Delivers an event now, through the IDT. Exceptions met on the way are delivered by the processor itself (double fault, triple fault: then Stop.tripleFault, else Stop.budget). Clears HLT. */
+  inject(vector: number, type: number, errorCode?: number): Stop;
+  /** May an external interrupt be taken now: IF=1 and no shadow? */
+  readonly interruptible: boolean;
+  /** May an NMI be taken now: no NMI in service (until IRET), no MOV SS / STI shadow? */
+  readonly nmiAllowed: boolean;
+  /** Ask for Stop.interruptWindow as soon as `interruptible` becomes true. */
+  interruptWindow: boolean;
+  pauseExits: boolean;
+
+  /** RESET or INIT values of illumos's vcpu_arch_reset (`variant` 0) or of libvmmapi's vcpu_reset (`variant` 1: CR0 20h, EDX F00h, TR limit 0); does not touch the vLAPIC. */
+  reset(kind: 'RESET' | 'INIT', variant: number): void;
+  /** CS = vector << 8, base = vector << 12, limit FFFF, access 93h; EIP 0. */
+  startAt(vector: number): void;
+
+  /** Offset in CS of the next instruction, and CS's base. */
+  readonly eip: number;
+  readonly csBase: number;
+  /** Up to 15 instruction bytes at EIP, read without side effects; gives how many could be read. */
+  fetchBytes(into: Uint8Array): number;
+  /** Register of the selected vCPU by name (eax…edi, ax…, al…, eip, eflags, cs…gs selectors, cs.base…, cs.limit…, cr0 cr2 cr3 cr4, gdtr.base…, dr0…dr7), u32; undefined for a name that is none. */
+  register(name: string): number | undefined;
+  setRegister(name: string, value: number): boolean;
+}
