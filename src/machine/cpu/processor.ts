@@ -27,6 +27,8 @@ export const Stop = {
   interruptWindow: 8,
   /** An instruction breakpoint (`breakpoints`) is at EIP; nothing of it was executed. */
   breakpoint: 9,
+  /** Instruction fetch from guest-physical memory that nobody backs: exit.gpa. */
+  paging: 10,
 } as const;
 export type Stop = (typeof Stop)[keyof typeof Stop];
 
@@ -85,6 +87,8 @@ export interface Processor {
   /** Ask for Stop.interruptWindow as soon as `interruptible` becomes true. */
   interruptWindow: boolean;
   pauseExits: boolean;
+  /** Linear addresses (u32) of instruction breakpoints. Setting replaces them all. `run` stops before such an instruction, but not on the one it starts with if it stopped there last. */
+  setBreakpoints(linear: Iterable<number>): void;
 
   /** RESET or INIT values of illumos's vcpu_arch_reset (`variant` 0) or of libvmmapi's vcpu_reset (`variant` 1: CR0 20h, EDX F00h, TR limit 0); does not touch the vLAPIC. */
   reset(kind: 'RESET' | 'INIT', variant: number): void;

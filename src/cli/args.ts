@@ -1,0 +1,211 @@
+/** The command line: commands, options, and their limits. Everything wrong with it is one line and status 2. */
+import { parseArgs } from 'node:util';
+import { parseNumber } from '../debugger/lexer.ts';
+import { didYouMean } from '../debugger/nearest.ts';
+import { UsageError } from './errors.ts';
+
+/** What a machine is made of, besides its ROM. */
+export interface MachineOptions {
+  readonly cpus: number;
+  /** Bytes of RAM, a multiple of 1 MiB. */
+  readonly memory: number;
+  readonly model: string;
+  readonly seed: number;
+  /** Instructions a vCPU runs before it is the next one's turn; undefined: the machine's own choice. */
+  readonly slice: number | undefined;
+  readonly breaks: readonly string[];
+  /** Virtual ns, or Infinity. */
+  readonly timeoutNs: number;
+}
+
+export interface RunOptions extends MachineOptions {
+  readonly file: string;
+  readonly profile: string;
+  readonly expect: readonly string[];
+  readonly failText: readonly string[];
+  readonly trace: ReadonlySet<'exits' | 'ipis'>;
+  readonly json: boolean;
+}
+
+export interface DiffOptions extends MachineOptions {
+  readonly file: string;
+  readonly profiles: readonly [string, string];
+  readonly json: boolean;
+}
+
+export interface DemoOptions {
+  readonly breaks: readonly string[];
+}
+
+export type Command =
+  | { readonly kind: 'run'; readonly options: RunOptions }
+  | { readonly kind: 'diff'; readonly options: DiffOptions }
+  | { readonly kind: 'demo'; readonly options: DemoOptions }
+  | { readonly kind: 'help'; readonly topic: string | undefined }
+  | { readonly kind: 'version' };
+
+/** The names that may be asked for; they come from the machine's own tables. */
+export interface Names {
+  readonly profiles: readonly { readonly name: string; readonly maxVcpus: number }[];
+  readonly defaultProfile: string;
+  readonly models: readonly string[];
+  readonly defaultModel: string;
+}
+
+export const COMMANDS = ['run', 'diff', 'demo', 'help'] as const;
+
+const MACHINE = ['cpus', 'memory', 'model', 'profile', 'seed', 'slice', 'break', 'timeout'];
+/** Options of each command; `true` for those without a value. */
+const OPTIONS: Readonly<Record<'run' | 'diff' | 'demo', readonly string[]>> = {
+  run: [...MACHINE, 'expect', 'fail-text', 'trace', 'json', 'help', 'version'],
+  diff: [...MACHINE, 'json', 'help', 'version'],
+  demo: ['break', 'help', 'version'],
+};
+const FLAGS = ['json', 'help', 'version'];
+const REPEATED = ['break', 'expect', 'fail-text', 'trace', 'profile'];
+
+interface Parsed {
+  readonly values: ReadonlyMap<string, readonly string[]>;
+  readonly positionals: readonly string[];
+}
+
+/** Takes the words after the command apart and checks every option's name, its number and that it has a value. */
+function parseOptions(argv: readonly string[], command: 'run' | 'diff' | 'demo'): Parsed {
+  const allowed = OPTIONS[command];
+  const { tokens } = parseArgs({
+    args: [...argv],
+    strict: false,
+    tokens: true,
+    allowPositionals: true,
+    options: Object.fromEntries([...allowed.map((name) => [name, { type: FLAGS.includes(name) ? 'boolean' : 'string' } as const])]),
+  });
+  const values = new Map<string, string[]>();
+  const positionals: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === 'positional') positionals.push(token.value);
+    if (token.kind !== 'option') continue;
+    const name = token.rawName === '-h' ? 'help' : token.name;
+    if (!allowed.includes(name) || (token.rawName.length === 2 && name !== 'help'))
+      throw new UsageError(`${command} has no option ${token.rawName}.${didYouMean(token.rawName, allowed.map((n) => `--${n}`))}`);
+    const seen = values.get(name) ?? [];
+    if (FLAGS.includes(name)) {
+      if (token.value !== undefined) throw new UsageError(`--${name} takes no value, but got "${token.value}".`);
+    } else if (token.value === undefined || (token.inlineValue === false && token.value.startsWith('--'))) {
+      throw new UsageError(`--${name} needs a value.`);
+    } else if (seen.length > 0 && (!REPEATED.includes(name) || (name === 'profile' && command !== 'diff'))) {
+      throw new UsageError(`--${name} is given twice: ${seen[0]} and ${token.value}.`);
+    }
+    values.set(name, [...seen, token.value ?? '']);
+  }
+  return { values, positionals };
+}
+
+const one = ({ values }: Parsed, name: string): string | undefined => values.get(name)?.[0];
+
+function integer(text: string | undefined, option: string, usual: number, low: number, high: number, what: string): number {
+  if (text === undefined) return usual;
+  const value = parseNumber(text);
+  if (value === undefined || value < low || value > high) throw new UsageError(`--${option} ${text}: ${what}`);
+  return value;
+}
+
+function memory(text: string | undefined): number {
+  const right = 'give 1M to 3G, in whole megabytes, for example 128M.';
+  if (text === undefined) return 128 << 20;
+  const match = /^([0-9]+)(M|MB|MiB|G|GB|GiB)?$/i.exec(text);
+  const bytes = match ? Number(match[1]) * (match[2] === undefined ? 1 : match[2].toUpperCase().startsWith('G') ? 2 ** 30 : 2 ** 20) : 0;
+  if (bytes < 2 ** 20 || bytes > 3 * 2 ** 30 || bytes % 2 ** 20 !== 0) throw new UsageError(`--memory ${text}: ${right}`);
+  return bytes;
+}
+
+/** A span of virtual time with its unit, in ns. */
+export function virtualTime(text: string, option: string): number {
+  const value = /[0-9]\s*(ns|us|ms|s)$/i.test(text) ? parseNumber(text) : undefined;
+  if (value === undefined || value < 1) throw new UsageError(`--${option} ${text}: give a time with its unit, for example 500us, 10ms or 2s.`);
+  return value;
+}
+
+function profileOf(name: string, names: Names): Names['profiles'][number] {
+  const found = names.profiles.find((p) => p.name === name);
+  const all = names.profiles.map((p) => p.name);
+  if (found === undefined) throw new UsageError(`There is no profile "${name}".${didYouMean(name, all)} Profiles are: ${all.join(', ')}.`);
+  return found;
+}
+
+function machineOptions(parsed: Parsed, names: Names, profiles: readonly string[]): MachineOptions {
+  const limit = Math.min(...profiles.map((p) => profileOf(p, names).maxVcpus));
+  const limiting = profiles.find((p) => profileOf(p, names).maxVcpus === limit);
+  const model = one(parsed, 'model') ?? names.defaultModel;
+  if (!names.models.includes(model)) throw new UsageError(`There is no model "${model}".${didYouMean(model, names.models)} Models are: ${names.models.join(', ')}.`);
+  const timeout = one(parsed, 'timeout');
+  return {
+    cpus: integer(one(parsed, 'cpus'), 'cpus', 1, 1, limit, `give a number of vCPUs from 1 to ${limit}, the limit of profile ${limiting}.`),
+    memory: memory(one(parsed, 'memory')),
+    model,
+    seed: integer(one(parsed, 'seed'), 'seed', 42, 0, 0xffffffff, 'give a number from 0 to 4294967295.'),
+    slice: parsed.values.has('slice') ? integer(one(parsed, 'slice'), 'slice', 0, 1, 1_000_000, 'give a number of instructions from 1 to 1000000.') : undefined,
+    breaks: parsed.values.get('break') ?? [],
+    timeoutNs: timeout === undefined ? Number.POSITIVE_INFINITY : virtualTime(timeout, 'timeout'),
+  };
+}
+
+function traceOf(parsed: Parsed): ReadonlySet<'exits' | 'ipis'> {
+  const words = (parsed.values.get('trace') ?? []).flatMap((t) => t.split(',')).map((w) => w.trim());
+  const kinds = ['exits', 'ipis'] as const;
+  for (const word of words) if (!kinds.some((k) => k === word)) throw new UsageError(`--trace ${word}: give exits, ipis or exits,ipis.${didYouMean(word, kinds)}`);
+  return new Set(words as ('exits' | 'ipis')[]);
+}
+
+function fileOf(parsed: Parsed, command: string): string {
+  const [file, second] = parsed.positionals;
+  if (file === undefined) throw new UsageError(`${command} needs a file: exitpoint ${command} FILE, a bootrom (.rom, .bin, .fd) or its source (.asm).`);
+  if (second !== undefined) throw new UsageError(`${command} takes one file, but got ${file} and ${second}.`);
+  return file;
+}
+
+/** Understands a command line (without node and script). Throws a UsageError. */
+export function parseCommand(argv: readonly string[], names: Names): Command {
+  const [command, ...rest] = argv;
+  if (command === undefined || command === '--help' || command === '-h') return { kind: 'help', topic: undefined };
+  if (command === '--version' || command === '-V') return { kind: 'version' };
+  if (command === 'help') {
+    const topic = rest[0];
+    if (topic !== undefined && !(COMMANDS as readonly string[]).includes(topic)) throw new UsageError(`There is no command "${topic}".${didYouMean(topic, COMMANDS)}`);
+    return { kind: 'help', topic };
+  }
+  if (command !== 'run' && command !== 'diff' && command !== 'demo') {
+    if (command.startsWith('-')) throw new UsageError(`A command comes first: ${COMMANDS.join(', ')}; found ${command}.`);
+    const file = /\.(rom|bin|fd|asm)$/i.test(command) ? ` To run a file: exitpoint run ${command}` : '';
+    throw new UsageError(`There is no command "${command}".${didYouMean(command, COMMANDS)}${file} Commands are: ${COMMANDS.join(', ')}.`);
+  }
+  // So that `npm start -- run FILE` works as well: npm start is `exitpoint demo`.
+  if (command === 'demo' && (COMMANDS as readonly (string | undefined)[]).includes(rest[0])) return parseCommand(rest, names);
+  const parsed = parseOptions(rest, command);
+  if (parsed.values.has('help')) return { kind: 'help', topic: command };
+  if (parsed.values.has('version')) return { kind: 'version' };
+  if (command === 'demo') {
+    if (parsed.positionals.length > 0) throw new UsageError(`demo takes no file, but got ${parsed.positionals[0]}. To run a file: exitpoint run ${parsed.positionals[0]}`);
+    return { kind: 'demo', options: { breaks: parsed.values.get('break') ?? [] } };
+  }
+  if (command === 'diff') {
+    const profiles = parsed.values.get('profile') ?? [];
+    for (const p of profiles) profileOf(p, names);
+    const [a, b, more] = profiles;
+    if (a === undefined || b === undefined || more !== undefined) throw new UsageError(`diff needs two profiles, but got ${profiles.length}: --profile A --profile B.`);
+    return { kind: 'diff', options: { file: fileOf(parsed, 'diff'), profiles: [a, b], json: parsed.values.has('json'), ...machineOptions(parsed, names, [a, b]) } };
+  }
+  const profile = one(parsed, 'profile') ?? names.defaultProfile;
+  profileOf(profile, names);
+  return {
+    kind: 'run',
+    options: {
+      file: fileOf(parsed, 'run'),
+      profile,
+      expect: parsed.values.get('expect') ?? [],
+      failText: parsed.values.get('fail-text') ?? [],
+      trace: traceOf(parsed),
+      json: parsed.values.has('json'),
+      ...machineOptions(parsed, names, [profile]),
+    },
+  };
+}

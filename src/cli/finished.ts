@@ -1,0 +1,43 @@
+/** A run that is over, as the reports see it, and where things lie in it. */
+import { basename } from 'node:path';
+import type { End } from '../machine/vmm/end.ts';
+import type { Hit } from '../debugger/engine.ts';
+import type { LedgerReader, Moment } from '../machine/ledger/records.ts';
+import { hex } from '../machine/base/bits.ts';
+import type { Rom } from './rom.ts';
+
+/** Why a run came to its end. */
+export type Stopped =
+  | { readonly kind: 'end'; readonly end: End }
+  | { readonly kind: 'breakpoint'; readonly hits: readonly Hit[] }
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'interrupted' }
+  /** Every --expect was found. */
+  | { readonly kind: 'expected' }
+  /** A --fail-text was found. */
+  | { readonly kind: 'failText'; readonly text: string };
+
+export interface Finished {
+  readonly rom: Rom;
+  readonly profile: string;
+  readonly model: string;
+  readonly cpus: number;
+  readonly memory: number;
+  readonly seed: number;
+  readonly stopped: Stopped;
+  readonly ledger: LedgerReader;
+  readonly timeNs: number;
+  readonly instructions: number;
+  /** Where each vCPU is now. */
+  readonly vcpus: readonly { readonly eip: number; readonly csBase: number }[];
+}
+
+type Address = Pick<Moment, 'eip' | 'csBase'>;
+
+export const linear = ({ eip, csBase }: Address): number => (csBase + eip) >>> 0;
+
+/** A place as `icrlo.asm:41`, or as a linear address where no source line is known. */
+export function place(rom: Rom, at: Address): string {
+  const source = rom.placeAt(linear(at));
+  return source === undefined ? hex(linear(at), 8) : `${basename(source.file)}:${source.line}`;
+}

@@ -1,0 +1,196 @@
+/**
+ * One decoded sentence, with its numbers, for everything that the machine records: exits, IPIs, their targets, events and ends.
+ * Every surface says it in these words.
+ */
+import { hex } from '../machine/base/bits.ts';
+import { Access } from '../machine/devices/device.ts';
+import { ExitCode } from '../machine/ledger/exitcode.ts';
+import { Answer, type EventRecord, type ExitRecord, type IpiRecord, type IpiTarget, Outcome } from '../machine/ledger/records.ts';
+import { Reason, Verdict } from '../machine/ledger/verdict.ts';
+import { eventWords, evidenceWords, exitCodeName, outcomeWords, reachedWords, runStateName, whyWords } from '../machine/ledger/words.ts';
+import type { End } from '../machine/vmm/end.ts';
+import { APIC_BASE_ADDRESS, APIC_PAGE_SIZE, Apic, apicRegisterAt } from '../machine/x86/apic.ts';
+import { decodeIcr, icrSentence, icrWhat } from '../machine/x86/icr.ts';
+import { MSR_NAMES } from './registers.ts';
+
+/** An exit code's name, without VM_EXITCODE_. */
+export const exitName = exitCodeName;
+
+/** Virtual time in ms with µs and ns set apart: `0.002 110 ms`. */
+export function time(ns: number): string {
+  const whole = Math.floor(ns / 1e6);
+  const rest = String(Math.floor(ns % 1e6)).padStart(6, '0');
+  return `${whole}.${rest.slice(0, 3)} ${rest.slice(3)} ms`;
+}
+
+/** A span of virtual time in the largest fitting unit: `20 ns`, `7.5 us`, `10 ms`, `1.2 s`. */
+export function span(ns: number): string {
+  const [scale, unit] = ns < 1e3 ? [1, 'ns'] : ns < 1e6 ? [1e3, 'us'] : ns < 1e9 ? [1e6, 'ms'] : [1e9, 's'];
+  return `${Number((ns / (scale as number)).toPrecision(3))} ${unit}`;
+}
+
+/** The local APIC register that an exit accessed (by memory, or by x2APIC MSR), or undefined. */
+export function lapicAccess(exit: ExitRecord): { readonly offset: number; readonly name: string } | undefined {
+  const mmio = exit.code === ExitCode.MMIO_EMUL || exit.code === ExitCode.MMIO || exit.code === ExitCode.INST_EMUL;
+  let offset = -1;
+  if (mmio && exit.address >= APIC_BASE_ADDRESS && exit.address < APIC_BASE_ADDRESS + APIC_PAGE_SIZE) offset = (exit.address - APIC_BASE_ADDRESS) & ~0xf;
+  else if ((exit.code === ExitCode.RDMSR || exit.code === ExitCode.WRMSR) && exit.address >= 0x800 && exit.address < 0x840) offset = (exit.address - 0x800) * 16;
+  if (offset < 0) return undefined;
+  return { offset, name: apicRegisterAt(offset)?.name ?? `offset ${hex(offset, 3)}` };
+}
+
+const h = (n: number, digits: number): string => `${hex(n, digits)}h`;
+
+function stored(exit: ExitRecord): string {
+  if (exit.size === 0) return '';
+  const digits = exit.size === 8 ? 8 : 2 * exit.size;
+  return exit.size === 8 && exit.valueHigh !== 0 ? `${hex(exit.valueHigh, 8)}_${h(exit.value, 8)}` : h(exit.value, digits);
+}
+
+const msrName = (msr: number): string => {
+  for (const [name, number] of MSR_NAMES) if (number === msr) return `${name.toUpperCase()} (${h(msr, 1)})`;
+  return h(msr, 1);
+};
+
+/** What the guest did: `vCPU0 stored 000C4500h to ICR_LO: INIT to all excluding self`. Without a full stop. */
+export function whatExit(exit: ExitRecord, ipi?: IpiRecord): string {
+  const who = `vCPU${exit.vcpu}`;
+  const value = stored(exit);
+  const register = lapicAccess(exit);
+  switch (exit.code) {
+    case ExitCode.INOUT:
+      return exit.write ? `${who} wrote ${value} to port ${h(exit.address, 2)}` : `${who} read ${value} from port ${h(exit.address, 2)}`;
+    case ExitCode.RDMSR:
+      return `${who} read ${value} from MSR ${msrName(exit.address)}`;
+    case ExitCode.WRMSR:
+      return `${who} wrote ${value} to MSR ${msrName(exit.address)}`;
+    case ExitCode.MMIO_EMUL:
+    case ExitCode.MMIO: {
+      const where = register?.name ?? `${exit.device === '' ? '' : `${exit.device} at `}${h(exit.address, 8)}`;
+      if (!exit.write) return `${who} read ${value === '' ? '' : `${value} `}from ${where}`;
+      if (value === '') return `${who} tried to store to ${where}`;
+      const asked = register?.offset === Apic.ICR_LO ? `: ${icrSentence(exit.value, ipi?.icrHigh ?? 0)}` : '';
+      return `${who} stored ${value} to ${where}${asked}`;
+    }
+    case ExitCode.PAGING:
+      return `${who} accessed ${h(exit.address, 8)}, where there is nothing`;
+    case ExitCode.INST_EMUL:
+      return `${who} executed an instruction that the VMM cannot emulate${exit.address === 0 ? '' : ` on ${register?.name ?? h(exit.address, 8)}`}`;
+    case ExitCode.HLT:
+      return `${who} halted`;
+    case ExitCode.PAUSE:
+      return `${who} executed PAUSE`;
+    case ExitCode.RUN_STATE:
+      return `${who} left the guest to have its run state handled, ${runStateName(exit.address)}`;
+    case ExitCode.SUSPENDED:
+      return `${who} saw that the VM is suspended`;
+    case ExitCode.IOAPIC_EOI:
+      return `${who} ended level-triggered vector ${hex(exit.address, 2)}`;
+    default:
+      return `${who} left the guest with ${exitName(exit.code)}`;
+  }
+}
+
+/** How a handler answered: `returns -1, to userspace`; '' when nothing was asked. */
+export function returned(exit: ExitRecord): string {
+  if (exit.answer === Answer.nobody) return 'nobody answers there';
+  if (exit.answer === Answer.none) return '';
+  switch (exit.returned) {
+    case Access.toUserspace:
+      return 'returns -1, to userspace';
+    case Access.invalid:
+      return 'returns EINVAL';
+    case Access.absent:
+      return 'no such register';
+    default:
+      return 'returns 0, done';
+  }
+}
+
+/** Whole sentence of an exit: `vCPU0 stored 000C4500h to ICR_LO: INIT to all excluding self; lapic returns -1, to userspace; HOST PANIC: bad pending MMIO state.` */
+export function explainExit(exit: ExitRecord, ipi?: IpiRecord): string {
+  const parts = [whatExit(exit, ipi)];
+  const answer = returned(exit);
+  if (answer !== '' && exit.returned !== Access.ok && !(exit.outcome === Outcome.resumed && exit.answer === Answer.nobody && exit.code === ExitCode.INOUT))
+    parts.push(exit.device === '' ? answer : `${exit.device} ${answer}`);
+  if (exit.finalCode !== exit.code) parts.push(`to userspace as ${exitName(exit.finalCode)}`);
+  if (exit.outcome !== Outcome.resumed && exit.outcome !== Outcome.open && !(exit.outcome === Outcome.waits && exit.code === ExitCode.HLT))
+    parts.push(`${outcomeWords(exit.outcome)}${exit.note === '' ? '' : `: ${exit.note}`}`);
+  else if (exit.note !== '') parts.push(exit.note);
+  return `${parts.join('; ')}.`;
+}
+
+/** Why a verdict is what it is, with the register value that it rests on. */
+export function reasonWords(ipi: IpiRecord, target: IpiTarget): string {
+  const evidence = target.reason === Reason.softwareDisabled || target.reason === Reason.hardwareDisabled ? evidenceWords(target) : '';
+  return `${whyWords(target, ipi)}${evidence === '' ? '' : ` (${evidence})`}`;
+}
+
+/** What reaching a target meant: `INIT`, `started at 0800:0000`, `accepted`, `NMI pended`. */
+export const arrivalWords = (ipi: IpiRecord, target: IpiTarget): string =>
+  target.verdict === Verdict.merged ? 'merged with one already pending' : reachedWords(ipi.icrLow);
+
+/** What became of an IPI at one target: `reached vCPU2: accepted`, `refused by vCPU3: LAPIC software-disabled, SVR 000000FF: bit 8 is clear`. */
+export function explainTarget(ipi: IpiRecord, target: IpiTarget): string {
+  const why = reasonWords(ipi, target);
+  const who = `vCPU${target.vcpu}`;
+  switch (target.verdict) {
+    case Verdict.reached:
+    case Verdict.merged: {
+      const taken = target.takenNs >= 0 && target.takenNs > ipi.timeNs ? `, taken ${span(target.takenNs - ipi.timeNs)} later` : '';
+      return `reached ${who}: ${arrivalWords(ipi, target)}${taken}`;
+    }
+    case Verdict.refused:
+      return `refused by ${who}: ${why}`;
+    case Verdict.notAddressed:
+      return `not addressed to ${who}: ${why}`;
+    default:
+      return `not sent to ${who}: ${why}`;
+  }
+}
+
+/** Whole sentence of an IPI: what, to whom, and what became of it at every vCPU it concerned. */
+export function explainIpi(ipi: IpiRecord): string {
+  const icr = decodeIcr(ipi.icrLow, ipi.icrHigh);
+  const head = `vCPU${ipi.vcpu} sent ${icrSentence(ipi.icrLow, ipi.icrHigh)}, ${icr.levelTriggered ? 'level' : 'edge'}, ${icr.assert ? 'assert' : 'de-assert'}`;
+  const concerned = ipi.targets.filter((t) => t.verdict !== Verdict.notAddressed);
+  if (concerned.length === 0) return `${head}; nobody is addressed.`;
+  const unsent = concerned.filter((t) => t.verdict === Verdict.notSent);
+  if (unsent.length === concerned.length) return `${head}; not sent: ${reasonWords(ipi, unsent[0] as IpiTarget)}.`;
+  return `${head}; ${concerned.map((t) => explainTarget(ipi, t)).join('; ')}.`;
+}
+
+/** What was sent, in two or three words: `SIPI 09`, `INIT`. */
+export const ipiWords = (ipi: IpiRecord): string => icrWhat(decodeIcr(ipi.icrLow, ipi.icrHigh));
+
+/** Whole sentence of an event: `vCPU2 takes vector 30.` */
+export const explainEvent = (event: EventRecord): string => `vCPU${event.vcpu} ${eventWords(event)}.`;
+
+const SUSPENDED = { reset: 'reset', poweroff: 'power-off', halt: 'halted', tripleFault: 'triple fault' } as const;
+
+/** How a machine ended, in two words: `host panic`, `VM abort`, `halted`. */
+export function endWords(end: End): string {
+  switch (end.kind) {
+    case 'hostPanic':
+      return 'host panic';
+    case 'aborted':
+      return 'VM abort';
+    case 'runFailed':
+      return 'VM_RUN failed';
+    case 'suspended':
+      return SUSPENDED[end.how];
+    case 'stuck':
+      return 'stuck';
+    case 'guestExit':
+      return `guest exit ${end.status}`;
+  }
+}
+
+/** Did the guest (or its host) come to grief? A halt, a reset, a power-off, a guest's own exit and "nothing can happen any more" are ends in order. */
+export const isFatal = (end: End): boolean => end.kind === 'hostPanic' || end.kind === 'aborted' || end.kind === 'runFailed' || (end.kind === 'suspended' && end.how === 'tripleFault');
+
+/** Whole sentence of an end. */
+export function explainEnd(end: End): string {
+  const sentence = `${end.sentence.charAt(0).toUpperCase()}${end.sentence.slice(1)}`.replace(/\.$/, '');
+  return `${sentence}.`;
+}

@@ -1,0 +1,418 @@
+/**
+ * The processor: runs the vCPUs' instructions with the two engines, one vCPU at a time, and leaves when the VMM is needed.
+ *
+ * Counts are exact: a run of `n` retires n instructions unless something ends it, and says how many. An exception that is delivered lasts as long as
+ * an instruction, so a guest that faults for ever still makes time pass.
+ */
+import { Calls, GaveUp } from '../cpu/calls.ts';
+import { Events, Source } from '../cpu/events.ts';
+import { EventType, type ExitInfo, type Processor, Stop } from '../cpu/processor.ts';
+import { readRegister, writeRegister } from '../cpu/register-names.ts';
+import { RequestSlots } from '../cpu/requests.ts';
+import { resetVcpu, startVcpu } from '../cpu/reset.ts';
+import { Segments } from '../cpu/segments.ts';
+import { Stack } from '../cpu/stack.ts';
+import { SystemRegisters } from '../cpu/system.ts';
+import { FarTransfer } from '../cpu/transfer.ts';
+import { Flag, Window } from '../cpu/window.ts';
+import type { Forms } from '../emitter/form.ts';
+import { guestFault, raise, Vector } from '../memory/fault.ts';
+import { LinearMemory } from '../memory/linear.ts';
+import { Paging } from '../memory/paging.ts';
+import { PhysicalMemory } from '../memory/physical.ts';
+import { homeOf, JUMP_ENTRIES, layOut, Leave, type MemoryLayout, Rec, Segment, State, tablesOf } from '../state/layout.ts';
+import { allForms } from './generate.ts';
+import { MemoryAccess } from './memory-access.ts';
+import { Records } from './record.ts';
+
+export interface ExecutionOptions {
+  vcpus: number;
+  /** Multiple of 4096. */
+  ramBytes: number;
+  romBytes: number;
+  /** The bytes of interpreter.wasm. */
+  interpreter: Uint8Array;
+  /** Time-stamp counter, when `retired` more instructions have been retired than the clock knows of. Below 2^53. */
+  tsc: (retired: number) => number;
+}
+
+/** Handlers beyond the interpreter's own: compiled regions. */
+const REGION_SLOTS = 256;
+const NO_TAG = 0xffffffff;
+
+export class Execution implements Processor {
+  readonly memory: WebAssembly.Memory;
+  readonly layout: MemoryLayout;
+  readonly physical: PhysicalMemory;
+  readonly paging: Paging;
+  readonly window: Window;
+  readonly records: Records;
+  readonly forms: Forms;
+  readonly table: WebAssembly.Table;
+  readonly imports: WebAssembly.Imports;
+  readonly exit: ExitInfo = { port: 0, gpa: 0, gla: 0, msr: 0, size: 0, write: false, value: 0, valueHigh: 0, string: false, rep: false };
+  readonly requests = new RequestSlots();
+  readonly vcpuCount: number;
+  selected = 0;
+  retired = 0;
+  alone = false;
+  interruptWindow = false;
+  pauseExits = false;
+
+  private readonly view: DataView;
+  private readonly bytes: Uint8Array;
+  private readonly enter: (record: number) => number;
+  private readonly access: MemoryAccess;
+  private readonly calls: Calls;
+  private readonly events: Events;
+  private readonly stopId: number;
+  private readonly tscAt: (retired: number) => number;
+  private gaveUp = 0;
+  private eventTaken = false;
+  private breakpoints = new Set<number>();
+  /** Linear address at which `run` stopped for a breakpoint, per vCPU; -1: none. */
+  private readonly stoppedAt: Float64Array;
+  /** Generation of the record that each vCPU's window names. */
+  private readonly generations: Float64Array;
+  private readonly jumpPages: Set<number>[] = [];
+  private codeLimit = 0;
+
+  constructor(options: ExecutionOptions) {
+    const { vcpus, ramBytes, romBytes } = options;
+    this.vcpuCount = vcpus;
+    this.tscAt = options.tsc;
+    this.layout = layOut(vcpus, ramBytes, romBytes);
+    this.memory = new WebAssembly.Memory({ initial: this.layout.totalBytes >>> 16 });
+    this.view = new DataView(this.memory.buffer);
+    this.bytes = new Uint8Array(this.memory.buffer);
+    this.forms = allForms();
+    this.physical = new PhysicalMemory(this.memory, this.layout);
+    this.paging = new Paging(this.memory, this.layout, this.physical);
+    this.window = new Window(this.memory);
+    this.records = new Records(this.memory, this.layout, this.forms);
+    const linear = new LinearMemory(this.paging, this.physical);
+    const segments = new Segments(this.window, linear);
+    const stack = new Stack(this.window, linear);
+    const far = new FarTransfer(this.window, segments, stack);
+    const system = new SystemRegisters(this.window, this.paging);
+    this.events = new Events(this.window, segments, stack, far);
+    this.access = new MemoryAccess(this, this.memory, this.paging, this.physical, this.records);
+    this.calls = new Calls(this, this.window, segments, far, this.events, system, this.paging);
+    this.table = new WebAssembly.Table({ element: 'anyfunc', initial: this.forms.list.length + REGION_SLOTS });
+    this.imports = { env: { memory: this.memory, table: this.table, access: this.access.access, store: this.access.store, lookup: this.lookup, helper: this.calls.call } };
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(options.interpreter), this.imports);
+    this.enter = instance.exports.run as (record: number) => number;
+    this.stopId = (this.forms.list.find((f) => f.definition.name === 'stop') as { id: number }).id;
+    this.stoppedAt = new Float64Array(vcpus).fill(-1);
+    this.generations = new Float64Array(vcpus);
+    for (let v = 0; v < vcpus; v++) this.jumpPages.push(new Set());
+    this.connect();
+    for (let v = vcpus - 1; v >= 0; v--) {
+      this.select(v);
+      this.flushJumps(v);
+      this.paging.flushFast(v);
+      this.reset('RESET', 0);
+    }
+  }
+
+  /** What must be noticed where. */
+  private connect(): void {
+    const { paging, physical, records, window } = this;
+    window.onContext = () => paging.pointAtTables();
+    paging.onDrop = (page) => {
+      if (page === -1 || this.jumpPages[this.selected]?.has(page >>> 12)) this.flushJumps(this.selected);
+    };
+    records.onInvalidate = () => this.forgetRecords();
+    physical.observer = {
+      firstWrite: () => {},
+      codeWritten: (host) => {
+        if (records.touchesCode(host, 1) || records.touchesCode(host + 3, 1)) records.invalidatePage(host);
+      },
+      remapped: () => {
+        for (let v = 0; v < this.vcpuCount; v++) paging.flushFast(v);
+        records.clear();
+      },
+    };
+  }
+  private forgetRecords(): void {
+    for (let v = 0; v < this.vcpuCount; v++) this.flushJumps(v);
+  }
+  private flushJumps(v: number): void {
+    const at = tablesOf(this.layout, v).jump;
+    for (let i = 0; i < JUMP_ENTRIES; i++) this.view.setUint32(at + i * 16 + 4, NO_TAG, true);
+    this.jumpPages[v]?.clear();
+  }
+
+  // ── vCPUs ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  select(vcpu: number): void {
+    if (vcpu !== this.selected) {
+      this.bytes.copyWithin(homeOf(this.layout, this.selected), 0, State.size);
+      this.bytes.copyWithin(0, homeOf(this.layout, vcpu), homeOf(this.layout, vcpu) + State.size);
+      this.selected = vcpu;
+    }
+    this.paging.select(vcpu);
+  }
+  reset(kind: 'RESET' | 'INIT', variant: number): void {
+    resetVcpu(this.window, kind, variant);
+    this.paging.flush(true);
+  }
+  startAt(vector: number): void {
+    startVcpu(this.window, vector);
+  }
+  get eip(): number {
+    return this.window.eip;
+  }
+  get csBase(): number {
+    return this.window.base(Segment.CS);
+  }
+  get halted(): boolean {
+    return this.view.getInt32(State.halted, true) !== 0;
+  }
+  get interruptible(): boolean {
+    return (this.window.system & Flag.IF) !== 0 && this.view.getInt32(State.shadow, true) === 0;
+  }
+  get nmiAllowed(): boolean {
+    return this.view.getInt32(State.nmiBlocked, true) === 0 && this.view.getInt32(State.shadow, true) === 0;
+  }
+  register(name: string): number | undefined {
+    return readRegister(this.window, name);
+  }
+  setRegister(name: string, value: number): boolean {
+    const known = writeRegister(this.window, name, value);
+    if (/^cr[034]$/i.test(name)) {
+      this.window.updateRanges();
+      this.paging.flush(true);
+    }
+    this.view.setInt32(State.record, 0, true);
+    return known;
+  }
+  fetchBytes(into: Uint8Array): number {
+    const linear = (this.csBase + this.eip) >>> 0;
+    for (let i = 0; i < into.length; i++) {
+      const gpa = this.paging.peek((linear + i) >>> 0);
+      const host = gpa < 0 ? 0 : this.physical.hostForRead(gpa);
+      if (host === 0) return i;
+      into[i] = this.bytes[host] as number;
+    }
+    return into.length;
+  }
+  setBreakpoints(linear: Iterable<number>): void {
+    this.breakpoints = new Set(linear);
+    this.records.isBreakpoint = this.breakpoints.size ? (at) => this.breakpoints.has(at) : undefined;
+    this.records.clear();
+  }
+
+  // ── For the helpers ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  giveUp(why: number): 0 {
+    this.gaveUp = why;
+    return 0;
+  }
+  tookEvent(): void {
+    this.eventTaken = true;
+  }
+  tsc(): number {
+    return this.tscAt(this.retired);
+  }
+
+  // ── Finding code ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  /** Import `lookup`: 0 where there is nothing to execute; run() finds out why. */
+  private readonly lookup = (eip: number): number => {
+    try {
+      const record = this.find(eip >>> 0);
+      return record > 0 ? record : 0;
+    } catch (fault) {
+      if (fault !== guestFault) throw fault;
+      return 0;
+    }
+  };
+  /** The record to execute at `eip`; 0: nobody backs that memory (exit.gpa). @throws guestFault */
+  private find(eip: number): number {
+    const { view, window, paging } = this;
+    const base = window.base(Segment.CS);
+    const limit = window.limit(Segment.CS);
+    if (limit !== this.codeLimit) {
+      this.flushJumps(this.selected); // entries of the same context were checked against another limit
+      this.codeLimit = limit;
+    }
+    if (eip > limit) raise(Vector.GP, 0);
+    const linear = (base + eip) >>> 0;
+    const user = window.cpl === 3;
+    const gpa = paging.translate(linear, false, user);
+    const host = this.physical.hostForRead(gpa);
+    if (host === 0) {
+      this.exit.gpa = gpa;
+      return 0;
+    }
+    const offset = linear & 0xfff;
+    const next = (linear - offset + 4096) >>> 0;
+    const wraps = eip < offset || limit - eip < 4095 - offset;
+    const record = this.records.at(host, window.context, linear, Math.min(limit - eip + 1, 4096), wraps, () => this.physical.hostForRead(paging.translate(next, false, user)));
+    if (record < 0) raise(Vector.GP, 0);
+    if (record === 0) {
+      this.exit.gpa = paging.translate(next, false, user);
+      return 0;
+    }
+    view.setInt32(State.registers + State.pageSlot, eip - offset, true);
+    if (this.records.addedCode) {
+      this.records.addedCode = false;
+      paging.dropWrites();
+    }
+    if (wraps) return record;
+    const entry = tablesOf(this.layout, this.selected).jump + ((linear & (JUMP_ENTRIES - 1)) << 4);
+    view.setInt32(entry, linear, true);
+    view.setInt32(entry + 4, view.getInt32(State.context + 4, true), true);
+    view.setInt32(entry + 8, record, true);
+    this.jumpPages[this.selected]?.add(linear >>> 12);
+    return record;
+  }
+
+  // ── Running ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  complete(): Stop {
+    return this.run(1);
+  }
+
+  run(instructions: number): Stop {
+    const { view } = this;
+    this.retired = 0;
+    let onlyOne = false;
+    const startedAt = this.stoppedAt[this.selected] as number;
+    this.stoppedAt[this.selected] = -1;
+    while (this.retired < instructions) {
+      if (this.retired > 0 && this.interruptWindow && this.interruptible) return Stop.interruptWindow;
+      const record = this.resume();
+      if (record === -1) return Stop.tripleFault;
+      if (record === -2) continue; // an exception was delivered
+      if (record === 0) return Stop.paging;
+      const shadow = view.getInt32(State.shadow, true);
+      const trap = (this.window.system & Flag.TF) !== 0;
+      const before = this.retired;
+      this.alone = onlyOne || shadow !== 0 || trap || this.retired + 1 === instructions;
+      const stepping = startedAt === this.linearEip() && before === 0;
+      if (this.alone || stepping) {
+        if (shadow) view.setInt32(State.shadow, 0, true);
+        this.alone = true;
+      }
+      onlyOne = false;
+      this.eventTaken = false;
+      const reason = this.execute(record, this.alone ? 1 : instructions - this.retired, stepping);
+      if (this.access.codePages.length) this.codeWritten();
+      this.access.codeWritesAllowed = false;
+      const done = this.retired > before;
+      if (!done && shadow) view.setInt32(State.shadow, shadow, true);
+      switch (reason) {
+        case Leave.budget:
+        case Leave.resume:
+          break;
+        case Leave.helper: {
+          const stop = this.handleGivenUp();
+          if (stop >= 0) return stop as Stop;
+          onlyOne = this.gaveUp === GaveUp.alone || this.gaveUp === GaveUp.codeWrite;
+          if (stop === -2) return Stop.tripleFault;
+          continue;
+        }
+        case Leave.stop:
+          this.stoppedAt[this.selected] = this.linearEip();
+          return Stop.breakpoint;
+        case Leave.halt:
+          view.setInt32(State.halted, 1, true);
+          return Stop.hlt;
+        case Leave.pause:
+          if (this.pauseExits) return Stop.pause;
+          break;
+        default:
+          if (!this.deliverFault(...this.faultOf(reason))) return Stop.tripleFault;
+          continue;
+      }
+      if (trap && done && !this.eventTaken && !this.singleStepTrap()) return Stop.tripleFault;
+    }
+    return this.interruptWindow && this.interruptible ? Stop.interruptWindow : Stop.budget;
+  }
+
+  private linearEip(): number {
+    return (this.csBase + this.eip) >>> 0;
+  }
+  /** The record to go on with; -1: shut down; -2: an exception was delivered instead; 0: nothing backs the memory. */
+  private resume(): number {
+    const { view } = this;
+    const kept = view.getInt32(State.record, true);
+    if (kept !== 0 && this.generations[this.selected] === this.records.generation) return kept;
+    view.setInt32(State.record, 0, true);
+    try {
+      view.setInt32(State.registers + State.pageSlot, 1, true); // no page is being executed now
+      const record = this.find(this.window.eip);
+      this.generations[this.selected] = this.records.generation;
+      return record;
+    } catch (fault) {
+      if (fault !== guestFault) throw fault;
+      this.retired++;
+      return this.events.deliver(guestFault.vector, Source.exception, guestFault.errorCode) ? -2 : -1;
+    }
+  }
+  /** Executes at most `budget` instructions from `record`; gives the reason why it left and counts what retired. */
+  private execute(record: number, budget: number, ignoreBreakpoint: boolean): number {
+    const { view } = this;
+    const count = view.getUint8(record + Rec.count);
+    const head = view.getUint16(record + Rec.handler, true);
+    const stop = budget < count ? record + budget * Rec.size : 0;
+    const saved = stop ? view.getUint16(stop + Rec.handler, true) : 0;
+    view.setInt32(State.budget, budget - count, true);
+    if (stop) view.setUint16(stop + Rec.handler, this.stopId, true);
+    if (stop || ignoreBreakpoint) if (head !== this.stopId || ignoreBreakpoint) view.setUint16(record + Rec.handler, view.getUint16(record + Rec.form, true), true);
+    this.enter(record);
+    if (stop) view.setUint16(stop + Rec.handler, saved, true);
+    view.setUint16(record + Rec.handler, head, true);
+    const at = view.getInt32(State.record, true);
+    this.retired += budget - view.getInt32(State.budget, true);
+    if (at !== 0) view.setInt32(State.eip, view.getInt32(State.registers + State.pageSlot, true) + view.getUint16(at + Rec.offset, true), true);
+    const reason = view.getInt32(State.reason, true);
+    return reason === Leave.stop && stop !== 0 && at === stop ? Leave.budget : reason;
+  }
+  /** A helper or an access has given up. @returns a Stop, or -1 to go on, -2: shut down */
+  private handleGivenUp(): number {
+    const why = this.gaveUp;
+    if (why >= 0) return why;
+    if (why === GaveUp.fault) return this.deliverFault(guestFault.vector, guestFault.errorCode) ? -1 : -2;
+    if (why === GaveUp.codeWrite) {
+      this.access.codeWritesAllowed = true;
+    }
+    return -1;
+  }
+  private codeWritten(): void {
+    const { codePages } = this.access;
+    for (const page of codePages) this.records.invalidatePage(page);
+    codePages.length = 0;
+  }
+  private faultOf(reason: number): [vector: number, errorCode: number] {
+    switch (reason) {
+      case Leave.divide:
+        return [Vector.DE, -1];
+      case Leave.stackLimit:
+        return [Vector.SS, 0];
+      case Leave.operandLimit: {
+        const segment = this.view.getUint8(this.view.getInt32(State.record, true) + Rec.segment);
+        return [segment === State.baseSlot + Segment.SS * 8 ? Vector.SS : Vector.GP, 0];
+      }
+      case Leave.undefined:
+        return [Vector.UD, -1];
+      default:
+        return [Vector.GP, 0];
+    }
+  }
+  private deliverFault(vector: number, errorCode: number): boolean {
+    this.retired++;
+    this.view.setInt32(State.shadow, 0, true);
+    return this.events.deliver(vector, Source.exception, errorCode);
+  }
+  private singleStepTrap(): boolean {
+    const at = State.debug + 6 * 4;
+    this.view.setInt32(at, this.view.getInt32(at, true) | 0x4000, true);
+    return this.events.deliver(Vector.DB, Source.exception, -1);
+  }
+
+  inject(vector: number, type: number, errorCode = -1): Stop {
+    this.view.setInt32(State.halted, 0, true);
+    this.view.setInt32(State.shadow, 0, true);
+    if (type === EventType.nmi) this.view.setInt32(State.nmiBlocked, 1, true);
+    return this.events.deliver(vector, type === EventType.exception ? Source.exception : Source.hardware, errorCode) ? Stop.budget : Stop.tripleFault;
+  }
+}

@@ -1,0 +1,308 @@
+/**
+ * The cache of packed records: a run of records for each address that execution enters, keyed by the host address of its first byte (so it serves
+ * any virtual mapping) and by the execution context it was decoded for.
+ *
+ * A run lies within one page. An instruction that reaches into the next page is a run of its own, valid only together with that next page.
+ */
+import { FALL_THROUGH, definitions, type Form, type Forms, flagsNeededBefore } from '../emitter/form.ts';
+import { InstructionDecoder, type Insn, Operand, RegisterClass } from '../isa/decoder.ts';
+import { Context, type MemoryLayout, Rec, RECORD_CONTEXTS, Segment, State } from '../state/layout.ts';
+import { type Shape, shapeOf } from './shape.ts';
+
+/** Instructions in one run. */
+const MAX_RUN = 64;
+/** Longest instruction; longer ones raise #GP. */
+const MAX_LENGTH = 15;
+const PAGE = 4096;
+const WORST_RUN = (MAX_RUN + 1) * Rec.size;
+
+/** Flags of every instruction of a run that somebody may see. For the region compiler. */
+export function liveness(forms: readonly Form[]): boolean[] {
+  const result: boolean[] = new Array(forms.length);
+  let live = true;
+  for (let k = forms.length - 1; k >= 0; k--) {
+    result[k] = live;
+    live = flagsNeededBefore(forms[k] as Form, live);
+  }
+  return result;
+}
+
+const generalSlot = (register: number, high: boolean): number => register * 8 + (high ? 1 : 0);
+
+export class Records {
+  private next: number;
+  /** Record by offset in page, for each (page, context). */
+  private readonly pages = new Map<number, Int32Array>();
+  /** Page-crossing instructions: by (host address, context). */
+  private readonly crossing = new Map<number, { record: number; secondPage: number }>();
+  /** Records of a page that wait for a branch target in it to be decoded. */
+  private readonly waiting = new Map<number, number[]>();
+  private readonly view: DataView;
+  private readonly bytes: Uint8Array;
+  private readonly decoder = new InstructionDecoder();
+  private readonly undefined_: Form;
+  private readonly fetched = new Uint8Array(2 * PAGE);
+  /** Grows whenever records die: a record kept from before is worthless. */
+  generation = 1;
+  /** Is there an instruction breakpoint at this linear address? Records made while there is one get the stop handler. */
+  isBreakpoint: ((linear: number) => boolean) | undefined;
+  /** Set when a page has come to hold decoded code: stores to it must be noticed from now on. */
+  addedCode = false;
+  private linearPage = 0;
+  private readonly stopId: number;
+  /** Called when records have died. */
+  onInvalidate: () => void = () => {};
+
+  constructor(
+    memory: WebAssembly.Memory,
+    private readonly layout: MemoryLayout,
+    private readonly forms: Forms,
+  ) {
+    this.view = new DataView(memory.buffer);
+    this.bytes = new Uint8Array(memory.buffer);
+    this.next = layout.records;
+    this.undefined_ = this.bare('undefined');
+    this.stopId = this.bare('stop').id;
+  }
+
+  /**
+   * The record for the instruction at this host address.
+   * @param context Context bits (user does not matter)
+   * @param second host address of the page after it, or 0 if that cannot be fetched from; asked only when an instruction crosses
+   * @param linear linear address of it, for breakpoints
+   * @param room how many bytes the code segment has from here
+   * @param single makes an uncached run of one instruction: the segment begins or ends within this page
+   * @returns 0: the instruction needs bytes of a page that cannot be fetched from; -1: it is longer than 15 bytes or than `room`
+   */
+  at(host: number, context: number, linear: number, room: number, single: boolean, second: () => number): number {
+    const contextKey = context & (RECORD_CONTEXTS - 1);
+    const offset = host & (PAGE - 1);
+    this.linearPage = linear - offset;
+    if (single) return this.decode(host, contextKey, room, second, true);
+    const page = this.pages.get((host >>> 12) * RECORD_CONTEXTS + contextKey);
+    const known = page?.[offset];
+    if (known) return known;
+    if (offset > PAGE - MAX_LENGTH - 1) {
+      const crosses = this.crossing.get(host * RECORD_CONTEXTS + contextKey);
+      if (crosses && crosses.secondPage === second() >>> 12) return crosses.record;
+    }
+    return this.decode(host, contextKey, room, second, false);
+  }
+
+  /** Everything decoded from this page is void. */
+  invalidatePage(host: number): void {
+    const page = host >>> 12;
+    for (let c = 0; c < RECORD_CONTEXTS; c++) this.pages.delete(page * RECORD_CONTEXTS + c);
+    for (const key of [...this.waiting.keys()]) if (Math.floor(key / (RECORD_CONTEXTS * PAGE)) === page) this.waiting.delete(key);
+    this.crossing.clear();
+    const first = this.layout.codeBitmap + ((page * PAGE - this.layout.ram) >>> 9);
+    this.bytes.fill(0, first, first + PAGE / 512);
+    this.died();
+  }
+  /** Everything decoded is void. */
+  clear(): void {
+    this.pages.clear();
+    this.crossing.clear();
+    this.waiting.clear();
+    this.bytes.fill(0, this.layout.codeBitmap, this.layout.ram);
+    this.next = this.layout.records;
+    this.died();
+  }
+  private died(): void {
+    this.generation++;
+    this.onInvalidate();
+  }
+  /** Does this host page hold decoded code? */
+  holdsCode(host: number): boolean {
+    const first = this.layout.codeBitmap + (((host & ~(PAGE - 1)) - this.layout.ram) >>> 9);
+    return this.view.getInt32(first, true) !== 0 || this.view.getInt32(first + 4, true) !== 0;
+  }
+  /** Do any of these bytes (within one page) lie in a 64-byte piece that holds decoded code? */
+  touchesCode(host: number, length: number): boolean {
+    for (let piece = (host - this.layout.ram) >>> 6; piece <= (host + length - 1 - this.layout.ram) >>> 6; piece++)
+      if (((this.bytes[this.layout.codeBitmap + (piece >>> 3)] as number) >> (piece & 7)) & 1) return true;
+    return false;
+  }
+  private markCode(host: number, length: number): void {
+    if (!this.holdsCode(host)) this.addedCode = true;
+    for (let piece = (host - this.layout.ram) >>> 6; piece <= (host + length - 1 - this.layout.ram) >>> 6; piece++) {
+      const at = this.layout.codeBitmap + (piece >>> 3);
+      this.bytes[at] = (this.bytes[at] as number) | (1 << (piece & 7));
+    }
+  }
+
+  private decode(host: number, context: number, room: number, second: () => number, single: boolean): number {
+    if (this.next > this.layout.recordsEnd - 2 * WORST_RUN) this.clear();
+    const offset = host & (PAGE - 1);
+    const base = host - offset;
+    const run: Form[] = [];
+    const first = this.next;
+    let at = offset;
+    let done = false;
+    let crosses = false;
+    const branches: { record: number; target: number }[] = [];
+    this.decoder.decode(this.bytes.subarray(host, base + PAGE), context & Context.code32 ? 32 : 16, offset, (n) => {
+      if (n.length === 0) {
+        crosses = true;
+        return false;
+      }
+      const form = this.add(first + run.length * Rec.size, n, at, context, branches);
+      run.push(form);
+      at += n.length || 1;
+      done = ends(form) || at >= PAGE || run.length === MAX_RUN || single;
+      return !done;
+    });
+    if (run.length === 0) {
+      if (!crosses) return 0;
+      return this.decodeCrossing(host, context, room, second, single);
+    }
+    if (single && at - offset > room) return -1;
+    if (at > offset + MAX_LENGTH && run.length === 1) return -1;
+    if (!endsUnconditionally(run[run.length - 1] as Form)) this.addFallThrough(first + run.length * Rec.size, at, context, branches, single);
+    this.finish(first, run);
+    if (single) return first; // never found again: the room is taken back at once
+    this.next = first + (run.length + 1) * Rec.size;
+    this.markCode(host, at - offset);
+    this.publish(base, context, offset, first, branches);
+    return first;
+  }
+  private decodeCrossing(host: number, context: number, room: number, second: () => number, single: boolean): number {
+    const rest = PAGE - (host & (PAGE - 1));
+    const secondHost = second();
+    if (secondHost === 0) return 0;
+    this.fetched.set(this.bytes.subarray(host, host + rest));
+    this.fetched.set(this.bytes.subarray(secondHost, secondHost + 16), rest);
+    const first = this.next;
+    let form: Form | undefined;
+    let length = 0;
+    const branches: { record: number; target: number }[] = [];
+    this.decoder.decode(this.fetched.subarray(0, rest + 16), context & Context.code32 ? 32 : 16, host & (PAGE - 1), (n) => {
+      length = n.length;
+      if (length) form = this.add(first, n, host & (PAGE - 1), context, branches);
+      return false;
+    });
+    if (!form || length > MAX_LENGTH || length > room) return -1;
+    if (!endsUnconditionally(form)) this.addFallThrough(first + Rec.size, (host & (PAGE - 1)) + length, context, branches, true);
+    this.finish(first, [form]);
+    if (single) return first;
+    this.next = first + 2 * Rec.size;
+    this.markCode(host, rest);
+    this.markCode(secondHost, length - rest > 0 ? length - rest : 1);
+    this.crossing.set(host * RECORD_CONTEXTS + context, { record: first, secondPage: secondHost >>> 12 });
+    return first;
+  }
+
+  /** Links branches within the page, now or when their targets are decoded. */
+  private publish(base: number, context: number, offset: number, first: number, branches: { record: number; target: number }[]): void {
+    const key = (base >>> 12) * RECORD_CONTEXTS + context;
+    let page = this.pages.get(key);
+    if (!page) this.pages.set(key, (page = new Int32Array(PAGE)));
+    page[offset] = first;
+    const here = key * PAGE + offset;
+    for (const record of this.waiting.get(here) ?? []) this.view.setInt32(record + Rec.link, first, true);
+    this.waiting.delete(here);
+    for (const { record, target } of branches) {
+      if (target < 0 || target >= PAGE) continue;
+      const known = page[target];
+      if (known) this.view.setInt32(record + Rec.link, known, true);
+      else {
+        const list = this.waiting.get(key * PAGE + target);
+        if (list) list.push(record);
+        else this.waiting.set(key * PAGE + target, [record]);
+      }
+    }
+  }
+  private finish(first: number, run: readonly Form[]): void {
+    for (let k = 0; k < run.length; k++) this.view.setUint8(first + k * Rec.size + Rec.count, run.length - k);
+  }
+  private addFallThrough(p: number, offset: number, context: number, branches: { record: number; target: number }[], unlinked: boolean): void {
+    const segmented = (context & Context.flat) === 0;
+    this.header(p, this.formOf({ name: FALL_THROUGH, size: 32, kinds: 'i' }, segmented, 32, 32), 0, offset);
+    if (!unlinked) branches.push({ record: p, target: offset });
+  }
+
+  private bare(name: string): Form {
+    return this.forms.list.find((f) => f.definition.name === name) as Form;
+  }
+  private formOf(shape: Shape, segmented: boolean, addressSize: 16 | 32, stackSize: 16 | 32): Form {
+    const definition = definitions.get(shape.name);
+    const find = (kinds: string): Form | undefined => definition && this.forms.find(definition, shape.size, kinds, { addressSize, stackSize, segmented });
+    return find(shape.kinds) ?? this.undefined_;
+  }
+  private header(p: number, form: Form, length: number, offset: number): void {
+    const { view } = this;
+    for (let k = 0; k < Rec.size; k += 4) view.setInt32(p + k, 0, true);
+    view.setUint16(p + Rec.handler, form.id, true);
+    view.setUint16(p + Rec.form, form.id, true);
+    view.setUint8(p + Rec.length, length);
+    view.setUint16(p + Rec.offset, offset, true);
+  }
+  /** Packs one instruction. `offset`: of it in its page. */
+  private add(p: number, n: Insn, offset: number, context: number, branches: { record: number; target: number }[]): Form {
+    const { view } = this;
+    const shape = n.valid ? shapeOf(n) : undefined;
+    const form = shape ? this.choose(shape, n, context) : this.undefined_;
+    this.header(p, form, n.length, offset);
+    if (this.isBreakpoint?.((this.linearPage + offset) >>> 0)) view.setUint16(p + Rec.handler, this.stopId, true);
+    if (form === this.undefined_) return form;
+    let displacement = n.displacement;
+    if (shape?.name === 'pop' && n.base === 4) displacement += shape.size / 8; // rSP as base counts as already popped
+    view.setUint8(p + Rec.base, n.base < 0 ? State.zeroSlot : n.base * 8);
+    view.setUint8(p + Rec.index, n.index < 0 ? State.zeroSlot : n.index * 8);
+    view.setUint8(p + Rec.scale, n.scale);
+    view.setInt32(p + Rec.disp, displacement, true);
+    view.setUint8(p + Rec.segment, State.baseSlot + n.segment * 8);
+    let immediate = 0;
+    let high = 0;
+    for (let k = 0; k < n.operandCount && k < 3; k++) {
+      const o = n.operands[k as 0 | 1 | 2];
+      if (o.kind === Operand.register) {
+        if (o.registerClass === RegisterClass.debug) immediate = o.register;
+        view.setUint8(p + Rec.operand + k, slotOf(o.registerClass, o.register, o.high));
+      } else if (o.kind === Operand.immediate) {
+        immediate = o.immediate;
+        high = immediate < 0 ? -1 : 0;
+      } else if (o.kind === Operand.nearBranch) {
+        immediate = n.target;
+        high = immediate < 0 ? -1 : 0;
+        branches.push({ record: p, target: n.target });
+      } else if (o.kind === Operand.farBranch) {
+        immediate = n.farOffset;
+        high = n.farSelector;
+      }
+    }
+    view.setInt32(p + Rec.immediate, immediate, true);
+    view.setInt32(p + Rec.immediate + 4, high, true);
+    return form;
+  }
+  /** The form for this context: flat where every segment it uses is. */
+  private choose(shape: Shape, n: Insn, context: number): Form {
+    const memory = shape.kinds.includes('m');
+    const definition = definitions.get(shape.name);
+    if (!definition) return this.undefined_;
+    const strings = definition.strings;
+    const addressSize = n.addressSize === 16 ? 16 : 32;
+    const stackSize = context & Context.stack32 ? 32 : 16;
+    const flatSegment = n.segment === Segment.DS || n.segment === Segment.ES || n.segment === Segment.SS;
+    const flat = (context & Context.flat) !== 0 && (!(memory || strings) || (flatSegment && addressSize === 32));
+    const kinds = memory && flat && n.index < 0 ? shape.kinds.replace('m', 'b') : shape.kinds;
+    return this.formOf({ ...shape, kinds }, !flat, memory || strings ? addressSize : 32, definition.stack ? stackSize : 32);
+  }
+}
+
+const CONTROL_SLOTS: Record<number, number> = { 0: 0, 2: 8, 3: 16, 4: 24 };
+function slotOf(registerClass: number, register: number, high: boolean): number {
+  switch (registerClass) {
+    case RegisterClass.segment:
+      return State.selectorSlot + register * 4;
+    case RegisterClass.control:
+      return State.controlSlot + (CONTROL_SLOTS[register] ?? 0);
+    default:
+      return generalSlot(register, high);
+  }
+}
+
+/** Does execution never simply go on with the next record of the run? */
+const endsUnconditionally = (f: Form): boolean =>
+  f.control === 'indirect' || f.control === 'redirect' || f.control === 'stop' || f.definition.name === 'jmp' || f.definition.name === 'call' || f.definition.name === 'undefined';
+const ends = (f: Form): boolean => endsUnconditionally(f) || f.control === 'again';

@@ -1,0 +1,191 @@
+/**
+ * Linear to physical: 32-bit two-level paging with 4 MiB pages (SDM vol. 3, "32-Bit Paging") and the two TLB levels.
+ *
+ * The translation TLB is guest-visible state: filled only by architectural accesses in their order, replaced round robin, saved and hashed. The fast
+ * tables that generated code probes are a subset of it, dropped whenever anything about them could have changed.
+ */
+import { FAST_EMPTY, FAST_ENTRIES, FAST_SIZE, type MemoryLayout, State, TLB_SETS, TLB_WAYS, tablesOf } from '../state/layout.ts';
+import { raise, Vector } from './fault.ts';
+import type { PhysicalMemory } from './physical.ts';
+
+const P = 1;
+const W = 2;
+const U = 4;
+const A = 0x20;
+const D = 0x40;
+const PS = 0x80;
+const G = 0x100;
+const CR0 = State.registers + State.controlSlot;
+const CR2 = CR0 + 8;
+const CR3 = CR0 + 16;
+const CR4 = CR0 + 24;
+const PG = 0x80000000 | 0;
+const WP = 1 << 16;
+const PSE = 1 << 4;
+const PGE = 1 << 7;
+
+export class Paging {
+  private readonly view: DataView;
+  private readonly words: Int32Array;
+
+  constructor(
+    memory: WebAssembly.Memory,
+    private readonly layout: MemoryLayout,
+    private readonly physical: PhysicalMemory,
+  ) {
+    this.view = new DataView(memory.buffer);
+    this.words = new Int32Array(memory.buffer);
+    this.tables = tablesOf(layout, 0);
+  }
+
+  /** Tables of the vCPU in the window. */
+  private tlb = 0;
+  private replace = 0;
+  private tables: ReturnType<typeof tablesOf>;
+  select(vcpu: number): void {
+    this.tables = tablesOf(this.layout, vcpu);
+    this.tlb = this.tables.tlb;
+    this.replace = this.tables.replace;
+    this.pointAtTables();
+  }
+  /** Sets the window's pointers, after a change of vCPU or privilege. */
+  pointAtTables(): void {
+    const user = this.view.getInt32(State.cpl, true) === 3;
+    const { view, tables } = this;
+    view.setInt32(State.readTable, user ? tables.userRead : tables.read, true);
+    view.setInt32(State.writeTable, user ? tables.userWrite : tables.write, true);
+    view.setInt32(State.jumpTable, tables.jump, true);
+  }
+
+  /**
+   * The physical address of a linear one, as u32, for an access of this privilege.
+   * @throws guestFault #PF, with CR2 set
+   */
+  translate(linear: number, write: boolean, user: boolean): number {
+    const { view } = this;
+    const cr0 = view.getInt32(CR0, true);
+    if ((cr0 & PG) === 0) return (linear & this.physical.a20Mask) >>> 0;
+    const entry = this.find(linear);
+    if (entry >= 0) {
+      const frame = this.words[(entry >>> 2) + 1] as number;
+      const forbidden = (user && (frame & U) === 0) || (write && (frame & W) === 0 && (user || (cr0 & WP) !== 0));
+      if (forbidden) this.fault(linear, P | (write ? W : 0) | (user ? U : 0));
+      if (!write || frame & D) return (((frame & ~0xfff) | (linear & 0xfff)) & this.physical.a20Mask) >>> 0;
+    }
+    return ((this.walk(linear, write, user, cr0, entry) | (linear & 0xfff)) & this.physical.a20Mask) >>> 0;
+  }
+  /** The translation without any effect on the guest; -1 where there is none. For the debugger. */
+  peek(linear: number): number {
+    const { view } = this;
+    if ((view.getInt32(CR0, true) & PG) === 0) return (linear & this.physical.a20Mask) >>> 0;
+    const entry = this.find(linear);
+    if (entry >= 0) return (((this.words[(entry >>> 2) + 1] as number) & ~0xfff) | (linear & 0xfff)) >>> 0;
+    const pde = this.physical.read32(((view.getInt32(CR3, true) & ~0xfff) + ((linear >>> 22) << 2)) >>> 0);
+    if ((pde & P) === 0) return -1;
+    if (pde & PS && view.getInt32(CR4, true) & PSE) return ((pde & 0xffc00000) | (linear & 0x3fffff)) >>> 0;
+    const pte = this.physical.read32(((pde & ~0xfff) + (((linear >>> 12) & 0x3ff) << 2)) >>> 0);
+    return pte & P ? ((pte & ~0xfff) | (linear & 0xfff)) >>> 0 : -1;
+  }
+
+  /** The entry that holds this page, or -1. */
+  private find(linear: number): number {
+    const tag = (linear & ~0xfff) | 1;
+    let at = this.tlb + ((linear >>> 12) & (TLB_SETS - 1)) * TLB_WAYS * 8;
+    for (let way = 0; way < TLB_WAYS; way++, at += 8) if (this.words[at >>> 2] === tag) return at;
+    return -1;
+  }
+  private walk(linear: number, write: boolean, user: boolean, cr0: number, existing: number): number {
+    const { physical, view } = this;
+    const cr4 = view.getInt32(CR4, true);
+    const request = (write ? W : 0) | (user ? U : 0);
+    const pdeAt = (((view.getInt32(CR3, true) & ~0xfff) + ((linear >>> 22) << 2)) & physical.a20Mask) >>> 0;
+    const pde = physical.read32(pdeAt);
+    if ((pde & P) === 0) this.fault(linear, request);
+    const large = (pde & PS) !== 0 && (cr4 & PSE) !== 0;
+    const pteAt = large ? pdeAt : (((pde & ~0xfff) + (((linear >>> 12) & 0x3ff) << 2)) & physical.a20Mask) >>> 0;
+    const pte = large ? pde : physical.read32(pteAt);
+    if ((pte & P) === 0) this.fault(linear, request);
+    const rights = pde & pte & (W | U);
+    if ((user && (rights & U) === 0) || (write && (rights & W) === 0 && (user || (cr0 & WP) !== 0))) this.fault(linear, P | request);
+    if (!large && (pde & A) === 0) physical.write32(pdeAt, pde | A);
+    const marked = pte | A | (write ? D : 0);
+    if (marked !== (pte | 0)) physical.write32(pteAt, marked);
+    const frame = large ? (pte & 0xffc00000) | (linear & 0x3ff000) : pte & ~0xfff;
+    this.fill(linear, frame | rights | (marked & D) | (cr4 & PGE ? marked & G : 0), existing);
+    return frame;
+  }
+  private fill(linear: number, frame: number, existing: number): void {
+    const set = (linear >>> 12) & (TLB_SETS - 1);
+    let at = existing;
+    if (at < 0) {
+      const base = this.tlb + set * TLB_WAYS * 8;
+      for (let way = 0; way < TLB_WAYS && at < 0; way++) if (this.words[(base + way * 8) >>> 2] === 0) at = base + way * 8;
+      if (at < 0) {
+        const pointer = (this.replace + set * 4) >>> 2;
+        let way = this.words[pointer] as number;
+        // The page that is being executed stays: jumps within it need no translation, and must not need one after a restore either.
+        if (((this.words[(base + way * 8) >>> 2] as number) & ~0xfff) === this.executedPage()) way = (way + 1) % TLB_WAYS;
+        this.words[pointer] = (way + 1) % TLB_WAYS;
+        at = base + way * 8;
+        this.dropFast((this.words[at >>> 2] as number) & ~0xfff);
+      }
+    }
+    this.words[at >>> 2] = (linear & ~0xfff) | 1;
+    this.words[(at >>> 2) + 1] = frame;
+  }
+  /** Linear address of the code page, as the page slot and CS have it; an unaligned value when none is. */
+  private executedPage(): number {
+    return (this.view.getInt32(State.registers + State.baseSlot + 8, true) + this.view.getInt32(State.registers + State.pageSlot, true)) | 0;
+  }
+  private fault(linear: number, code: number): never {
+    this.view.setUint32(CR2, linear >>> 0, true);
+    return raise(Vector.PF, code);
+  }
+
+  // ── Fast tables ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  /** Lets generated code reach this page without asking. `host`: address of the byte that answers `linear`. */
+  fillFast(linear: number, host: number, write: boolean): void {
+    const table = this.view.getInt32(write ? State.writeTable : State.readTable, true);
+    const at = table + (((linear >>> 12) & (FAST_ENTRIES - 1)) << 4);
+    this.words[at >>> 2] = linear & ~0xfff;
+    this.words[(at >>> 2) + 2] = host - linear;
+  }
+  private dropFast(page: number): void {
+    const index = ((page >>> 12) & (FAST_ENTRIES - 1)) << 4;
+    const { read } = this.tables;
+    for (let table = read; table < read + 4 * FAST_SIZE; table += FAST_SIZE) if (this.words[(table + index) >>> 2] === page) this.words[(table + index) >>> 2] = FAST_EMPTY;
+    this.onDrop(page);
+  }
+  /** Called when the translation of a page (-1: any) has gone: jump-table entries may have relied on it. */
+  onDrop: (page: number) => void = () => {};
+  /** Empties one vCPU's fast tables. */
+  flushFast(vcpu: number): void {
+    const { read } = tablesOf(this.layout, vcpu);
+    for (let at = read >>> 2; at < (read + 4 * FAST_SIZE) >>> 2; at += 4) this.words[at] = FAST_EMPTY;
+  }
+  /** Takes a host page out of every vCPU's write tables. */
+  dropWrites(): void {
+    for (let v = 0; v < this.layout.vcpus; v++) {
+      const t = tablesOf(this.layout, v);
+      for (const table of [t.write, t.userWrite]) for (let at = table >>> 2; at < (table + FAST_SIZE) >>> 2; at += 4) this.words[at] = FAST_EMPTY;
+    }
+  }
+
+  // ── Invalidation by the guest (SDM vol. 3, "Invalidation of TLBs and Paging-Structure Caches") ───────────────────────────────────────
+  /** INVLPG. */
+  invalidatePage(linear: number): void {
+    const entry = this.find(linear);
+    if (entry >= 0) this.words[entry >>> 2] = this.words[(entry >>> 2) + 1] = 0;
+    this.dropFast(linear & ~0xfff);
+  }
+  /** A load of CR3 spares global pages; a change of CR0.PG, WP or CR4's paging bits does not. */
+  flush(globalToo: boolean): void {
+    for (let at = this.tlb; at < this.tlb + TLB_SETS * TLB_WAYS * 8; at += 8) {
+      if (!globalToo && (this.words[(at >>> 2) + 1] as number) & G) continue;
+      this.words[at >>> 2] = this.words[(at >>> 2) + 1] = 0;
+    }
+    const { read } = this.tables;
+    for (let at = read >>> 2; at < (read + 4 * FAST_SIZE) >>> 2; at += 4) this.words[at] = FAST_EMPTY;
+    this.onDrop(-1);
+  }
+}

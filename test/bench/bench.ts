@@ -1,0 +1,101 @@
+/**
+ * `npm run bench [-- --quick] [-- NAME…]`: nine bare-metal workloads on the interpreter, in this process, and beside it on QEMU's deterministic mode
+ * (`-icount shift=0`) where that is installed. What is compared is CPU time, user and system, of the same ROM in the same run of this program.
+ *
+ * Each figure is the difference of two runs, a long one and one of length 0 (QEMU: a long and a shorter one): starting up, filling memory and
+ * compiling cancel out. Exit status 1 when a checksum differs between the two machines, or a guest does not end by itself.
+ */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import process from 'node:process';
+import { runOnExitpoint } from './exitpoint.ts';
+import { buildRom, installTools, withScale } from './guests.ts';
+import { qemuInstalled, runOnQemu } from './qemu.ts';
+import { type Run, WORKLOADS, type Workload } from './workloads.ts';
+
+const FOLDER = path.resolve('.cache/bench');
+/** 4 vCPUs with 128 MiB shall stay below this, in MiB. */
+const RESIDENT_LIMIT_MIB = 350;
+
+interface Options {
+  quick: boolean;
+  resident: boolean;
+  workloads: readonly Workload[];
+}
+
+function parse(args: readonly string[]): Options {
+  const names = args.filter((arg) => !arg.startsWith('--'));
+  const wrong = args.find((arg) => arg.startsWith('--') && arg !== '--quick' && arg !== '--resident') ?? names.find((name) => !WORKLOADS.some((w) => w.name === name));
+  if (wrong !== undefined) throw new Error(`${wrong}: there are --quick and the workloads ${WORKLOADS.map(({ name }) => `"${name}"`).join(', ')}`);
+  return { quick: args.includes('--quick'), resident: args.includes('--resident'), workloads: names.length === 0 ? WORKLOADS : WORKLOADS.filter(({ name }) => names.includes(name)) };
+}
+
+const mips = (long: Run, short: Run): number => (long.instructions - short.instructions) / 1e6 / Math.max(long.cpuSeconds - short.cpuSeconds, 0.001);
+
+/** The better of `times` measurements: what disturbs one only makes it slower. */
+function best(times: number, measure: () => number): number {
+  return Math.max(...Array.from({ length: times }, measure));
+}
+
+const columns = (cells: readonly string[]): string => cells.map((cell, i) => (i === 0 ? cell.padEnd(14) : cell.padStart(12))).join('');
+const figure = (value: number): string => (value < 100 ? value.toFixed(1) : value.toFixed(0));
+
+/** Peak resident memory of a fresh process that runs a workload on 4 vCPUs with 128 MiB, in MiB. */
+function residentMib(): number {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [process.argv[1] as string, '--resident'], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`the run that measures memory failed: ${stderr.trim()}`);
+  return Number(stdout) / 1024;
+}
+
+function measure({ quick, workloads }: Options): boolean {
+  installTools();
+  const withQemu = qemuInstalled();
+  const repetitions = quick ? 1 : 2;
+  let failed = false;
+  console.log(`Guest MIPS per CPU second${withQemu ? '' : '; qemu-system-i386 is not installed, so there is nothing to compare with'}. Node ${process.versions.node}.`);
+  console.log(columns(['', 'Exitpoint', ...(withQemu ? ['QEMU -icount', 'ratio', 'aim'] : [])]));
+  for (const workload of workloads) {
+    const folder = path.join(FOLDER, workload.name.replaceAll(' ', '-'));
+    const rom = buildRom(workload, folder);
+    const scale = quick ? Math.ceil(workload.scale / 10) : workload.scale;
+    let sum = '';
+    const ours = best(repetitions, () => {
+      const short = runOnExitpoint(withScale(rom, 0));
+      const long = runOnExitpoint(withScale(rom, scale));
+      sum = long.sum;
+      return mips(long, short);
+    });
+    const row = [workload.name, figure(ours)];
+    if (withQemu) {
+      const qemu = best(repetitions, () => {
+        const short = runOnQemu(withScale(rom, scale), folder);
+        if (short.sum !== sum) {
+          console.error(`${workload.name}: the guest computed ${sum} here and ${short.sum} on QEMU`);
+          failed = true;
+        }
+        return mips(runOnQemu(withScale(rom, scale * (workload.qemuTimes + 1)), folder), short);
+      });
+      row.push(figure(qemu), (ours / qemu).toFixed(2), workload.aim === undefined ? '' : `${workload.aim} or more`);
+    }
+    console.log(columns(row));
+  }
+  const resident = residentMib();
+  console.log(`Resident memory, 4 vCPUs and 128 MiB: ${resident.toFixed(0)} MiB (aim: below ${RESIDENT_LIMIT_MIB}).`);
+  return !failed && resident < RESIDENT_LIMIT_MIB;
+}
+
+/** A run for its memory: every page of the guest's RAM that a workload of 64 MB touches. */
+function reside(): void {
+  const workload = WORKLOADS.find(({ name }) => name === 'chase 64 MB') as Workload;
+  runOnExitpoint(withScale(buildRom(workload, path.join(FOLDER, 'resident')), 10), 4);
+  process.stdout.write(String(process.resourceUsage().maxRSS));
+}
+
+try {
+  const options = parse(process.argv.slice(2));
+  if (options.resident) reside();
+  else process.exitCode = measure(options) ? 0 : 1;
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 2;
+}
