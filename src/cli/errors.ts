@@ -20,3 +20,6 @@ export type Status = (typeof Status)[keyof typeof Status];
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
+
+/** Errors of the assembler: one line for each, `file:line:column: error: what`. */
+export class AssemblyError extends UsageError {}

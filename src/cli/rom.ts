@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { basename, extname, relative } from 'node:path';
 import { type Assembly, formatDiagnostic } from '../assembly/assembler.ts';
 import { BOOTROM_MAX_BYTES, BootromError, placeBootrom } from '../machine/boot/bootrom.ts';
-import { UsageError } from './errors.ts';
+import { AssemblyError, UsageError } from './errors.ts';
 
 /** A place in a source file. */
 export interface SourcePlace {
@@ -92,7 +92,7 @@ export function loadRom(file: string, assemble: Assemble): Rom {
   const source = bytes.toString('utf8');
   const assembled = assemble(source, file);
   const errors = assembled.diagnostics.filter((d) => d.severity === 'error');
-  if (errors.length > 0) throw new UsageError(errors.map(formatDiagnostic).join('\n'));
+  if (errors.length > 0) throw new AssemblyError(errors.map(formatDiagnostic).join('\n'));
   const { lines, origin, symbols, bytes: code } = assembled;
   const base = 2 ** 32 - code.length;
   const texts = source.split(/\r?\n/);

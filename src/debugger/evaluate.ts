@@ -33,6 +33,9 @@ function bitwise(a: number, b: number, operator: '&' | '|' | '^'): number {
   return ah === 0 && bh === 0 ? low : one(ah >>> 0, bh >>> 0) * HIGH + low;
 }
 
+/** 2 to the power of `n`, 0 to 63: exact. */
+const powerOfTwo = (n: number): number => (n < 32 ? 1 : HIGH) * ((1 << (n % 32)) >>> 0);
+
 const truth = (b: boolean): number => (b ? 1 : 0);
 
 function arithmetic(operator: string, a: number, b: number, column: number): number {
@@ -50,7 +53,7 @@ function arithmetic(operator: string, a: number, b: number, column: number): num
     case '<<':
     case '>>':
       if (b < 0 || b > 63) throw new ExpressionError(`A shift by ${b} is not possible; 0 to 63 is.`, column);
-      return operator === '<<' ? a * 2 ** b : Math.floor(a / 2 ** b);
+      return operator === '<<' ? a * powerOfTwo(b) : Math.floor(a / powerOfTwo(b));
     case '<':
       return truth(a < b);
     case '<=':

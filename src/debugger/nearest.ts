@@ -28,7 +28,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of candidates) {
     const lower = candidate.toLowerCase();
-    const d = lower.startsWith(wanted) && wanted.length >= 3 ? 1 : distance(wanted, lower);
+    const d = lower.startsWith(wanted) && wanted.length >= 3 ? 1 - 1 / (1 + lower.length - wanted.length) : distance(wanted, lower);
     if (d < bestDistance) {
       best = candidate;
       bestDistance = d;

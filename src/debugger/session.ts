@@ -6,7 +6,7 @@ import type { ExitRecord, IpiRecord, LedgerReader } from '../machine/ledger/reco
 import type { End } from '../machine/vmm/end.ts';
 import { RunStop } from '../machine/vmm/schedule.ts';
 import type { Observers } from '../machine/vmm/vm.ts';
-import type { Breakpoint } from './breakpoint.ts';
+import { type Breakpoint, BreakpointError } from './breakpoint.ts';
 import { BreakpointEngine, type Hit } from './engine.ts';
 import type { MachineView } from './scope.ts';
 
@@ -21,6 +21,8 @@ export interface Debuggee extends MachineView {
   run(instructions: number, untilNs: number): RunStop;
   /** Asks for a stop after the current instruction. */
   requestStop(): void;
+  /** Can the processor stop before an instruction? */
+  readonly hasInstructionBreakpoints: boolean;
   /** Linear addresses before whose instructions to stop; replaces all earlier ones. */
   setInstructionBreakpoints(linear: ReadonlySet<number>): void;
   /** Where a vCPU is: offset in CS of its next instruction, and CS's base. */
@@ -45,6 +47,8 @@ export class Session {
   private readonly engine: BreakpointEngine;
   private hits: Hit[] = [];
   private asked = false;
+  /** The last stop was before an instruction with a breakpoint, which has yet to be executed. */
+  private standing = false;
 
   constructor(
     readonly machine: Debuggee,
@@ -54,7 +58,10 @@ export class Session {
     this.engine = new BreakpointEngine(machine, symbols);
   }
 
+  /** Throws a BreakpointError when the machine cannot stop there. */
   add(breakpoint: Breakpoint): void {
+    if (breakpoint.trigger.kind === 'instruction' && !this.machine.hasInstructionBreakpoints)
+      throw new BreakpointError(`"${breakpoint.text}": this machine's processor cannot stop at an instruction; stop at an exit, an IPI or a register instead.`);
     this.engine.add(breakpoint);
     if (breakpoint.trigger.kind === 'instruction') this.machine.setInstructionBreakpoints(this.engine.instructionAddresses());
   }
@@ -71,7 +78,7 @@ export class Session {
     const goal = machine.instructions + instructions;
     this.observe();
     for (;;) {
-      const stop = machine.run(goal - machine.instructions, untilNs);
+      const stop = this.standing ? this.passBreakpoint(untilNs) : machine.run(goal - machine.instructions, untilNs);
       if (this.hits.length > 0) {
         const { hits } = this;
         this.hits = [];
@@ -85,6 +92,7 @@ export class Session {
       if (stop === RunStop.breakpoint) {
         const vcpu = machine.currentVcpu;
         const { eip, csBase } = machine.position(vcpu);
+        this.standing = true;
         const hits = this.engine.instruction(vcpu, (csBase + eip) >>> 0);
         if (hits.length > 0) return { kind: 'breakpoint', hits };
         continue;
@@ -92,6 +100,16 @@ export class Session {
       if (machine.nowNs >= untilNs) return { kind: 'time' };
       if (machine.instructions >= goal) return undefined;
     }
+  }
+
+  /** Executes the instruction that a breakpoint stands at. */
+  private passBreakpoint(untilNs: number): RunStop {
+    const { machine } = this;
+    this.standing = false;
+    machine.setInstructionBreakpoints(new Set());
+    const stop = machine.run(1, untilNs);
+    machine.setInstructionBreakpoints(this.engine.instructionAddresses());
+    return stop;
   }
 
   /** Sets the machine's observers: only those that somebody needs, for each costs a record. */

@@ -64,19 +64,22 @@ export class Subject implements Debuggee {
         // Not memory: a device's register is looked at as a whole.
         return i === 0 ? this.machine.vm.mmio.peek(vcpu, physical, size) : undefined;
       }
-      value += byte * 2 ** (8 * i);
+      value = (value | (byte << (8 * i))) >>> 0;
     }
     return value;
   }
 
+  get hasInstructionBreakpoints(): boolean {
+    return 'breakpoints' in this.machine.processor;
+  }
   setInstructionBreakpoints(linear: ReadonlySet<number>): void {
-    this.machine.processor.breakpoints = linear;
+    if (this.hasInstructionBreakpoints) this.machine.processor.breakpoints = linear;
   }
 
   /** Guest-physical address of a linear one, by the page tables as they stand; undefined where nothing is mapped. Sets no accessed bit. */
   private translate(vcpu: number, linear: number): number | undefined {
     if (((this.register(vcpu, 'cr0') ?? 0) & PAGING) === 0) return linear;
-    const directory = (this.register(vcpu, 'cr3') ?? 0) & 0xfffff000;
+    const directory = ((this.register(vcpu, 'cr3') ?? 0) & 0xfffff000) >>> 0;
     const entry = this.physical32(directory + (linear >>> 22) * 4);
     if (entry === undefined || (entry & PRESENT) === 0) return undefined;
     if ((entry & LARGE) !== 0 && ((this.register(vcpu, 'cr4') ?? 0) & PAGE_SIZE_EXTENSIONS) !== 0) return ((entry & 0xffc00000) >>> 0) + (linear & 0x3fffff);

@@ -27,6 +27,8 @@ export interface CpuUnderTest {
   /** Executes one instruction, or one iteration of a repeated string instruction. */
   step(): Step;
   readRegisters(into: Uint32Array): void;
+  /** Selectors of ES CS SS DS FS GS. */
+  readSegments(into: Uint16Array): void;
   readonly eip: number;
   readonly flags: number;
   readonly cr2: number;

@@ -28,6 +28,7 @@ export interface Segment {
   readonly big: boolean;
   /** The type field of the descriptor (accessed bit set). */
   readonly type: number;
+  readonly present: boolean;
 }
 
 const CODE_TYPE = 11;
@@ -35,12 +36,13 @@ const WRITABLE = 3;
 const FIXED = 1;
 const DOWN = 7;
 
-const segment = (selector: number, base: number, limit: number, big: boolean, type: number): Segment => ({
+const segment = (selector: number, base: number, limit: number, big: boolean, type: number, present = true): Segment => ({
   selector,
   base,
   limit,
   big,
   type,
+  present,
 });
 const flatCode = segment(0x23, 0, 0xffff_ffff, true, CODE_TYPE);
 const flatData = segment(0x2b, 0, 0xffff_ffff, true, WRITABLE);
@@ -53,6 +55,16 @@ const fixed = segment(0x27, DATA + 0x100, 0x0fff, false, FIXED);
 const down = segment(0x2f, DATA, 0x7fff, false, DOWN);
 const some = segment(0x37, DATA + 0x10, 0x3fff, true, WRITABLE);
 const bigDown = segment(0x3f, DATA, 0x0fff, true, DOWN);
+const absent = segment(0x4f, DATA, 0xffff, false, WRITABLE, false);
+const executeOnly = segment(0x57, CODE, 0xffff, true, 9);
+
+/**
+ * Every segment that an instruction can load; there is nothing else in the tables, and nothing behind 57h in the LDT or from 80h on in
+ * the GDT.
+ */
+export const descriptors: readonly Segment[] = [
+  ...[flatCode, flatData, code16, data, half, stack, fixed, down, some, bigDown, code32, absent, executeOnly],
+];
 
 /** Index of a segment register in `Environment.segments`, and its number in an instruction. */
 export const ES = 0;

@@ -1,11 +1,12 @@
 import type { Patch } from './builder.ts';
+import { environments } from './environment.ts';
 
 /**
- * The file of recorded vectors, before compression: the length of the header (u32), the header as JSON, then the vectors back to back.
- * All numbers are little-endian. A vector: environment u8, form u16, IP u16, length u8, bytes; flags u16, eight registers u32; patches
- * u8, each offset u16, length u8, bytes; then what the processor did: steps u8, exception u8 (FFh: none), error code u16 if there was
- * one, CR2 u32 if it was 14; EIP u32, flags u16; mask of the registers that changed u8, their values u32; runs of changed memory u8, each
- * like a patch.
+ * The file of recorded vectors, before compression: the length of the header (u32), the header as JSON, then the vectors back to back. All
+ * numbers are little-endian. A vector: environment u8, form u16, IP u16, length u8, bytes; flags u16, eight registers u32; patches u8, each
+ * offset u16, length u8, bytes; then what the processor did: steps u8, exception u8 (FFh: none), error code u16 if there was one, CR2 u32
+ * if it was 14; EIP u32, flags u16; mask of the registers that changed u8, their values u32; mask of the segment registers that changed
+ * u8, their selectors u16; runs of changed memory u8, each like a patch.
  */
 export interface Header {
   /** Model name, family, model and stepping of the processor that was recorded. */
@@ -45,12 +46,17 @@ export interface Outcome {
   eip: number;
   flags: number;
   registers: Uint32Array;
+  /** Selectors of ES CS SS DS FS GS. */
+  segments: Uint16Array;
   /** Bytes of the data window that changed. */
   memory: Patch[];
 }
 
 /** `Outcome.exception` when there was none. */
 export const NONE = 0xff;
+
+/** Selectors of an environment's ES CS SS DS FS GS. */
+const selectorsOf = (environment: number): number[] => (environments[environment]?.segments ?? []).map((s) => s.selector);
 
 const hasError = (exception: number): boolean => (exception >= 10 && exception <= 14) || exception === 8 || exception === 17;
 
@@ -92,6 +98,11 @@ export function encodeVectors(header: Header, vectors: readonly Vector[]): Uint8
     o.registers.forEach((r, i) => {
       if (r !== v.registers[i]) u32(r);
     });
+    const before = selectorsOf(v.environment);
+    u8([...o.segments].reduce((mask, s, i) => (s === before[i] ? mask : mask | (1 << i)), 0));
+    o.segments.forEach((s, i) => {
+      if (s !== before[i]) u16(s);
+    });
     runs(o.memory);
   }
   return Uint8Array.from(bytes);
@@ -129,6 +140,8 @@ export function decodeVectors(file: Uint8Array): { header: Header; vectors: Vect
     const flagsAfter = u16();
     const changed = u8();
     const after = registers.map((r, i) => (changed & (1 << i) ? u32() : r));
+    const loaded = u8();
+    const segments = Uint16Array.from(selectorsOf(environment), (s, i) => (loaded & (1 << i) ? u16() : s));
     const memory = runs();
     vectors.push({
       environment,
@@ -138,7 +151,7 @@ export function decodeVectors(file: Uint8Array): { header: Header; vectors: Vect
       flags,
       registers,
       patches,
-      outcome: { steps, exception, error, cr2, eip, flags: flagsAfter, registers: after, memory },
+      outcome: { steps, exception, error, cr2, eip, flags: flagsAfter, registers: after, segments, memory },
     });
   }
   return { header, vectors };

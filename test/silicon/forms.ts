@@ -14,8 +14,8 @@ const prefixOf = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
 
 /** Chosen in every row equally often, times its weight. */
 const deck: readonly Row[] = rows.flatMap((r) => Array.from({ length: Math.round((r.options.weight ?? 1) * 20) }, () => r));
-const straight: readonly Row[] = deck.filter((r) => r.options.branch !== true);
-const branches: readonly Row[] = deck.filter((r) => r.options.branch === true);
+const straight: readonly Row[] = deck.filter((r) => r.options.branch !== true && r.options.selectors !== true);
+const branches: readonly Row[] = deck.filter((r) => r.options.branch === true && r.options.selectors !== true);
 
 /**
  * `count` cases: as many of each row as its weight says, in an order and with operands that `seed` alone decides.
@@ -59,7 +59,9 @@ function encode(random: Random, row: Row, environment: number, wild?: Builder): 
   const hasModrm = memoryOnly || operands.some((o) => 'EGS'.includes(o[0] as string));
   const sized = options.sized === true || operands.some((o) => o.endsWith('v') || o.endsWith('z') || o === 'eAX');
   const illegal = random.below(400);
-  const memory = hasModrm && (memoryOnly ? illegal !== 0 : random.chance(0.55));
+  // Of the others, a register form is another instruction: VEX and EVEX prefixes.
+  const registerFormInvalid = operands.includes('M') || operands.includes('Mq');
+  const memory = hasModrm && (memoryOnly ? illegal !== 0 || !registerFormInvalid : random.chance(0.55));
   const direct = operands.some((o) => o[0] === 'O');
   const addressed = memory || direct || options.addressed === true;
   // BSWAP of a word is undefined: always a doubleword.

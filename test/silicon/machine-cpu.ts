@@ -63,6 +63,7 @@ const TSS_SELECTOR = 0x30;
 const LDT_SELECTOR = 0x38;
 
 const names = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
+const segmentNames = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'];
 const hasError = (vector: number): boolean => vector === 8 || (vector >= 10 && vector <= 14) || vector === 17;
 
 export class MachineCpu implements CpuUnderTest {
@@ -72,8 +73,10 @@ export class MachineCpu implements CpuUnderTest {
   /** True while the kernel runs: before the first `enter` and after an exception. */
   private inKernel = true;
   private exceptionEip = 0;
+  private exceptionCs = 0;
   private exceptionFlags = 0;
   private exceptionEsp = 0;
+  private exceptionSs = 0;
 
   constructor(
     private readonly processor: Processor,
@@ -91,12 +94,7 @@ export class MachineCpu implements CpuUnderTest {
   }
 
   enter(environment: Environment): void {
-    if (!this.inKernel) {
-      // UD2 brings the kernel back.
-      this.code(0, [0x0f, 0x0b]);
-      this.setState(new Uint32Array(8), this.environment.segments[CS].base === 0 ? CODE : 0, 2);
-      this.step();
-    }
+    this.backToKernel();
     this.environment = environment;
     this.ram.bytes.fill(0x90, CODE_MEMORY, CODE_MEMORY + WINDOW);
     this.ram.written(CODE_MEMORY, WINDOW);
@@ -110,6 +108,7 @@ export class MachineCpu implements CpuUnderTest {
 
   setState(registers: Uint32Array, eip: number, flags: number): void {
     const { processor } = this;
+    if (!this.inKernel && this.segmentsChanged()) this.backToKernel();
     if (this.inKernel) this.leaveKernel();
     for (let r = 0; r < 8; r++) processor.setRegister(names[r] as string, registers[r] as number);
     processor.setRegister('eflags', flags | 0x202);
@@ -131,15 +130,25 @@ export class MachineCpu implements CpuUnderTest {
     const pop = (): number => this.view.getUint32((at += 4) - 4, true);
     const error = hasError(number) ? pop() : 0;
     this.exceptionEip = pop();
-    pop();
+    this.exceptionCs = pop();
     this.exceptionFlags = pop();
     this.exceptionEsp = pop();
+    this.exceptionSs = pop();
     return { exception: number, error };
   }
 
   readRegisters(into: Uint32Array): void {
     for (let r = 0; r < 8; r++) into[r] = this.processor.register(names[r] as string) as number;
     if (this.inKernel) into[4] = this.exceptionEsp;
+  }
+
+  readSegments(into: Uint16Array): void {
+    segmentNames.forEach((name, i) => {
+      into[i] = this.processor.register(name) as number;
+    });
+    if (!this.inKernel) return;
+    into[CS] = this.exceptionCs;
+    into[SS] = this.exceptionSs;
   }
 
   get eip(): number {
@@ -152,6 +161,24 @@ export class MachineCpu implements CpuUnderTest {
 
   get cr2(): number {
     return this.processor.register('cr2') as number;
+  }
+
+  private segmentsChanged(): boolean {
+    return this.environment.segments.some((s, i) => this.processor.register(segmentNames[i] as string) !== s.selector);
+  }
+
+  /**
+   * From wherever the last vector has led: UD2 at the beginning of the code window, which every code segment has at offset 0 or at CODE.
+   */
+  private backToKernel(): void {
+    if (this.inKernel) return;
+    const { processor } = this;
+    this.code(0, [0x0f, 0x0b]);
+    processor.setRegister('eflags', 0x202);
+    processor.setRegister('eip', ((processor.register('cs') as number) & ~3) === 0x20 ? CODE : 0);
+    this.step();
+    this.code(0, [0x90, 0x90]);
+    if (!this.inKernel) throw new Error(`no way back from ${processor.register('cs')?.toString(16)}:${processor.eip.toString(16)}`);
   }
 
   /** IRET into the environment; the instruction pointer and the registers are set afterwards. */
@@ -236,12 +263,12 @@ export class MachineCpu implements CpuUnderTest {
       );
     };
     const user = (s: Segment): void =>
-      descriptor(((s.selector & 4) !== 0 ? LDT : GDT) + (s.selector & ~7), s.base, s.limit, 0xf0 | s.type, s.big);
+      descriptor(((s.selector & 4) !== 0 ? LDT : GDT) + (s.selector & ~7), s.base, s.limit, (s.present ? 0xf0 : 0x70) | s.type, s.big);
     descriptor(GDT + KERNEL_CODE, 0, 0xffff_ffff, 0x9b, true);
     descriptor(GDT + KERNEL_DATA, 0, 0xffff_ffff, 0x93, true);
     descriptor(GDT + TSS_SELECTOR, KERNEL + TSS, 0x67, 0x89, false);
-    descriptor(GDT + LDT_SELECTOR, KERNEL + LDT, 0x7f, 0x82, false);
-    for (const e of environments) for (const s of [ES, CS, SS, DS, FS, GS]) user(e.segments[s] as Segment);
+    descriptor(GDT + LDT_SELECTOR, KERNEL + LDT, 0x57, 0x82, false);
+    for (const s of descriptors) user(s);
     view.setUint32(TSS + 4, KERNEL + STACK, true);
     view.setUint16(TSS + 8, KERNEL_DATA, true);
     view.setUint16(TSS + 0x66, 0x68, true);

@@ -1,8 +1,8 @@
 /**
  * The instructions that are recorded, in the notation of the opcode map (SDM volume 2, appendix A): E general register or memory by
  * ModRM, G register by ModRM, M memory only, R register only, S segment register, Z register in the opcode's low three bits, I immediate,
- * J relative branch, O memory by offset; b byte, w word, v word or doubleword by operand size, z immediate of word or doubleword, q
- * quadword. This table is only for choosing bytes; what they do is what the processor did.
+ * J relative branch, A far pointer, O memory by offset; b byte, w word, v word or doubleword by operand size, z immediate of word or
+ * doubleword, q quadword. This table is only for choosing bytes; what they do is what the processor did.
  */
 export interface Row {
   readonly mnemonic: string;
@@ -32,6 +32,8 @@ export interface Options {
   readonly weight?: number;
   /** Ends a straight line of code. */
   readonly branch?: boolean;
+  /** Looks a selector up in the descriptor tables. */
+  readonly selectors?: boolean;
 }
 
 const row = (mnemonic: string, opcode: readonly number[], operands = '', options: Options & { digit?: number } = {}): Row => {
@@ -94,7 +96,33 @@ const string = (m: string, opcode: number, source: boolean, destination: boolean
   return [row(`${m}b`, [opcode], '', options), row(m, [opcode + 1], '', { ...options, sized: true })];
 };
 
+const selectors = true;
+const segmentation: readonly Row[] = [
+  row('mov', [0x8e], 'Sw,Ew', { selectors, setup: 'selector', weight: 4 }),
+  ...[[0x07], [0x17], [0x1f], [0x0f, 0xa1], [0x0f, 0xa9]].map((o) =>
+    row('pop', o, 'segment', { selectors, stack: true, sized: true, setup: 'selectorOnStack' }),
+  ),
+  row('les', [0xc4], 'Gv,Mp', { selectors, setup: 'farPointer' }),
+  row('lds', [0xc5], 'Gv,Mp', { selectors, setup: 'farPointer' }),
+  row('lss', [0x0f, 0xb2], 'Gv,Mp', { selectors, setup: 'farPointer' }),
+  row('lfs', [0x0f, 0xb4], 'Gv,Mp', { selectors, setup: 'farPointer' }),
+  row('lgs', [0x0f, 0xb5], 'Gv,Mp', { selectors, setup: 'farPointer' }),
+  row('jmpf', [0xea], 'Ap', { selectors, sized: true, branch: true, setup: 'farImmediate', weight: 2 }),
+  row('callf', [0x9a], 'Ap', { selectors, sized: true, stack: true, branch: true, setup: 'farImmediate', weight: 2 }),
+  row('jmpf', [0xff], 'Mp', { digit: 5, selectors, sized: true, branch: true, setup: 'farCode', weight: 2 }),
+  row('callf', [0xff], 'Mp', { digit: 3, selectors, sized: true, stack: true, branch: true, setup: 'farCode', weight: 2 }),
+  row('retf', [0xcb], '', { selectors, sized: true, stack: true, branch: true, setup: 'farReturn', weight: 2 }),
+  row('retf', [0xca], 'Iw', { selectors, sized: true, stack: true, branch: true, setup: 'farReturn', weight: 2 }),
+  row('iret', [0xcf], '', { selectors, sized: true, stack: true, branch: true, setup: 'farReturn', weight: 3 }),
+  row('lar', [0x0f, 0x02], 'Gv,Ew', { selectors, setup: 'selector', weight: 2 }),
+  row('lsl', [0x0f, 0x03], 'Gv,Ew', { selectors, setup: 'selector', weight: 2 }),
+  row('verr', [0x0f, 0x00], 'Ew', { digit: 4, selectors, setup: 'selector', weight: 2 }),
+  row('verw', [0x0f, 0x00], 'Ew', { digit: 5, selectors, setup: 'selector', weight: 2 }),
+  row('arpl', [0x63], 'Ew,Gw', { weight: 2 }),
+];
+
 export const rows: readonly Row[] = [
+  ...segmentation,
   ...arithmetic,
   ...shifts,
   ...bits,

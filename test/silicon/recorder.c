@@ -34,7 +34,7 @@ struct Case {
   uint8_t code[20]; uint32_t flags, registers[8];
   struct Patch patch[4];
 } __attribute__((packed));
-struct Result { uint32_t steps, vector, error, cr2, eip, flags, registers[8], runs; };
+struct Result { uint32_t steps, vector, error, cr2, eip, flags, registers[8], runs; uint16_t segments[6]; };
 
 /* Selectors by environment: CS SS DS ES FS GS. */
 static const uint16_t selectors[3][6] = {
@@ -47,13 +47,15 @@ static const int gregs[8] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_R
 
 static uint8_t background[WINDOW], *code, *data;
 static struct Case now;
+static uint16_t loaded[4]; /* DS ES FS GS as the instruction left them */
 static unsigned steps;
 static unsigned long host_fs;
 static uint64_t start;
 static sigset_t none;
 
-static void descriptor(unsigned n, unsigned long base, unsigned limit, int big, int contents, int read_only) {
-  struct user_desc d = { .entry_number = n, .base_addr = base, .limit = limit, .seg_32bit = big, .contents = contents, .read_exec_only = read_only, .useable = 1 };
+static void descriptor(unsigned n, unsigned long base, unsigned limit, int big, int contents, int read_only, int absent) {
+  struct user_desc d = { .entry_number = n, .base_addr = base, .limit = limit, .seg_32bit = big, .contents = contents };
+  d.read_exec_only = read_only; d.seg_not_present = absent;
   if (syscall(SYS_modify_ldt, 1, &d, sizeof d)) { perror("modify_ldt"); exit(1); }
 }
 
@@ -61,6 +63,8 @@ static void report(const greg_t *g, int trapped) {
   struct Result r = { .steps = steps, .vector = trapped ? 0xFF : g[REG_TRAPNO], .eip = g[REG_RIP], .flags = g[REG_EFL] & ~(TF | 0x10000) };
   if (!trapped) { r.error = g[REG_ERR]; if (r.vector == 14) r.cr2 = g[REG_CR2]; }
   for (int i = 0; i < 8; i++) r.registers[i] = g[gregs[i]];
+  const uint16_t segments[6] = { loaded[1], g[REG_CSGSFS], (uint64_t)g[REG_CSGSFS] >> 48, loaded[0], loaded[2], loaded[3] };
+  memcpy(r.segments, segments, sizeof segments);
   static uint8_t out[WINDOW * 2];
   unsigned n = 0;
   for (unsigned i = 0; i < WINDOW; i++) {
@@ -95,7 +99,8 @@ static void arm(ucontext_t *u) {
 
 __attribute__((noinline)) static void handler(int signal, siginfo_t *info, void *context) {
   (void)info;
-  __asm__ volatile("pushfq; andl $~0x44000, (%%rsp); popfq" ::: "memory", "cc");  /* AC and NT, left by the instruction: sigreturn would keep them */
+  __asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3" : "=m"(loaded[0]), "=m"(loaded[1]), "=m"(loaded[2]), "=m"(loaded[3]));
+  __asm__ volatile("pushfq; andl $~0x44000, (%%rsp); popfq" ::: "memory", "cc");  /* AC and NT: sigreturn would keep them */
   syscall(SYS_arch_prctl, 0x1002, host_fs);
   ucontext_t *u = context;
   greg_t *g = u->uc_mcontext.gregs;
@@ -130,15 +135,17 @@ int main(void) {
   munmap((void *)(DATA + HOLE), 0x1000);
   mprotect((void *)(DATA + READ_ONLY), 0x1000, PROT_READ);
   mlock((void *)(DATA + READ_ONLY), 0x1000);      /* present, so that a write to it is a protection violation */
-  descriptor(0, CODE, 0xFFFF, 0, 2, 0);          /* 07 code, 16-bit */
-  descriptor(1, DATA, 0xFFFF, 0, 0, 0);          /* 0F data */
-  descriptor(2, DATA, 0x7FFF, 0, 0, 0);          /* 17 data, half of the window */
-  descriptor(3, DATA, 0xFFFF, 0, 0, 0);          /* 1F stack, 16-bit */
-  descriptor(4, DATA + 0x100, 0x0FFF, 0, 0, 1);  /* 27 data, read-only */
-  descriptor(5, DATA, 0x7FFF, 0, 1, 0);          /* 2F data, expand-down: 8000..FFFF */
-  descriptor(6, DATA + 0x10, 0x3FFF, 1, 0, 0);   /* 37 data */
-  descriptor(7, DATA, 0x0FFF, 1, 1, 0);          /* 3F data, expand-down, big: 1000..FFFFFFFF */
-  descriptor(8, CODE, 0xFFFF, 1, 2, 0);          /* 47 code, 32-bit */
+  descriptor(0, CODE, 0xFFFF, 0, 2, 0, 0);          /* 07 code, 16-bit */
+  descriptor(1, DATA, 0xFFFF, 0, 0, 0, 0);          /* 0F data */
+  descriptor(2, DATA, 0x7FFF, 0, 0, 0, 0);          /* 17 data, half of the window */
+  descriptor(3, DATA, 0xFFFF, 0, 0, 0, 0);          /* 1F stack, 16-bit */
+  descriptor(4, DATA + 0x100, 0x0FFF, 0, 0, 1, 0);  /* 27 data, read-only */
+  descriptor(5, DATA, 0x7FFF, 0, 1, 0, 0);          /* 2F data, expand-down: 8000..FFFF */
+  descriptor(6, DATA + 0x10, 0x3FFF, 1, 0, 0, 0);   /* 37 data */
+  descriptor(7, DATA, 0x0FFF, 1, 1, 0, 0);          /* 3F data, expand-down, big: 1000..FFFFFFFF */
+  descriptor(8, CODE, 0xFFFF, 1, 2, 0, 0);          /* 47 code, 32-bit */
+  descriptor(9, DATA, 0xFFFF, 0, 0, 0, 1);          /* 4F data, not present */
+  descriptor(10, CODE, 0xFFFF, 1, 2, 1, 0);         /* 57 code, execute-only, 32-bit */
   if (fread(background, WINDOW, 1, stdin) != 1) return 1;
   memset(code, 0x90, WINDOW); memcpy(data, background, WINDOW);
   setvbuf(stdout, malloc(1 << 20), _IOFBF, 1 << 20);

@@ -6,7 +6,7 @@ import { encodeVectors, type Header, NONE, type Outcome, type Vector } from './f
 /** Between cases and the recorder's streams: what record.mjs does with the real processor. */
 
 const CASE_BYTES = 144;
-const RESULT_BYTES = 60;
+const RESULT_BYTES = 72;
 
 /** The recorder's input for these cases. */
 export function recorderInput(list: readonly Case[], backgroundSeed: number): Uint8Array {
@@ -42,6 +42,7 @@ export function recorderOutput(file: Uint8Array): Outcome[] {
     const word = (n: number): number => view.getUint32(at + n * 4, true);
     const [steps, exception, error, cr2, eip, flags] = [word(0), word(1), word(2), word(3), word(4), word(5)];
     const registers = Uint32Array.from({ length: 8 }, (_, i) => word(6 + i));
+    const segments = Uint16Array.from({ length: 6 }, (_, i) => view.getUint16(at + 60 + i * 2, true));
     const memory = [];
     let runs = word(14);
     at += RESULT_BYTES;
@@ -53,7 +54,7 @@ export function recorderOutput(file: Uint8Array): Outcome[] {
         memory.push({ offset: offset + k, bytes: [...file.subarray(at + 4 + k, at + 4 + Math.min(length, k + 128))] });
       at += 4 + length;
     }
-    outcomes.push({ steps, exception, error, cr2, eip, flags, registers, memory });
+    outcomes.push({ steps, exception, error, cr2, eip, flags, registers, segments, memory });
   }
   return outcomes;
 }
@@ -68,6 +69,17 @@ function withoutTrapFlag({ form, environment, patches, outcome }: Vector, window
   for (const p of [...patches, ...outcome.memory])
     if (at >= p.offset && at < p.offset + p.bytes.length) byte = p.bytes[at - p.offset] as number;
   outcome.memory.push({ offset: at, bytes: [byte & ~1] });
+}
+
+/**
+ * A load of SS holds the trap off for one more instruction, the NOP behind it: taken back. False when that NOP could not be executed, so
+ * that there is nothing to be known.
+ */
+function withoutShadow(c: Case, outcome: Outcome): boolean {
+  if (!c.form.startsWith('mov Sw') && !c.form.startsWith('pop segment')) return true;
+  const end = (c.environment === 0 ? CODE : 0) + c.ip + c.bytes.length;
+  if (outcome.exception === NONE) outcome.eip = end;
+  return outcome.exception === NONE || outcome.eip < end;
 }
 
 export interface Recording {
@@ -98,6 +110,7 @@ export function assemble(
       return drop('not ended after 64 iterations');
     if ((outcome.flags & 0x4_0000) !== 0) return drop('sets AC');
     if (outcome.exception === 17) return drop('alignment check');
+    if (!withoutShadow(c, outcome)) return drop('fault behind a load of SS');
     const v: Vector = { ...c, bytes: Uint8Array.from(c.bytes), patches: [...c.patches], outcome };
     withoutTrapFlag(v, window);
     vectors.push(v);

@@ -24,7 +24,10 @@ class RecordedCpu implements CpuUnderTest {
   code(): void {}
   setState(): void {
     const v = vectors[++this.index] as Vector;
-    this.outcome = this.lie({ ...v.outcome, registers: v.outcome.registers.slice(), memory: [...v.outcome.memory] }, v);
+    this.outcome = this.lie(
+      { ...v.outcome, registers: v.outcome.registers.slice(), segments: v.outcome.segments.slice(), memory: [...v.outcome.memory] },
+      v,
+    );
     this.steps = 0;
   }
   step(): Step {
@@ -34,6 +37,9 @@ class RecordedCpu implements CpuUnderTest {
   }
   readRegisters(into: Uint32Array): void {
     into.set(this.outcome.registers);
+  }
+  readSegments(into: Uint16Array): void {
+    into.set(this.outcome.segments);
   }
   get eip(): number {
     const v = vectors[this.index] as Vector;
@@ -77,6 +83,16 @@ describe('the replay of vectors', () => {
     // A double shift by more than its size leaves its destination undefined: one register in eight there.
     const lenient = indices((v) => undefinedIn(v).destination);
     for (const i of indices(() => true)) if (!lenient.has(i)) expect([i, found.has(i)]).toEqual([i, true]);
+  });
+
+  test('notices a wrong selector in any segment register', () => {
+    for (let s = 0; s < 6; s++) {
+      const found = wrong((o) => {
+        o.segments[s] = (o.segments[s] as number) ^ 8;
+        return o;
+      });
+      expect(found).toEqual(indices(() => true));
+    }
   });
 
   test('notices a wrong byte anywhere in memory', () => {

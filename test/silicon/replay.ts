@@ -19,6 +19,7 @@ export interface Replay {
 }
 
 const names = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
+const segmentNames = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'];
 const hex = (n: number): string => (n >>> 0).toString(16).toUpperCase();
 const flagNames = [
   [0x800, 'OF'],
@@ -45,6 +46,7 @@ export function replay(header: Header, vectors: readonly Vector[], cpu: CpuUnder
   const clean = background(header.backgroundSeed);
   const expected = clean.slice();
   const registers = new Uint32Array(8);
+  const segments = new Uint16Array(6);
   const mismatches: Mismatch[] = [];
   let current: Environment | undefined;
   vectors.forEach((v, index) => {
@@ -70,6 +72,11 @@ export function replay(header: Header, vectors: readonly Vector[], cpu: CpuUnder
         const want = v.outcome.registers[i] as number;
         if (r !== want && i !== skipped && !(partial && r === v.registers[i]))
           differences.push(`${names[i]} ${hex(r)}, expected ${hex(want)}`);
+      });
+      cpu.readSegments(segments);
+      segments.forEach((s, i) => {
+        const want = v.outcome.segments[i] as number;
+        if (s !== want) differences.push(`${segmentNames[i]} ${hex(s)}, expected ${hex(want)}`);
       });
       if (cpu.eip !== v.outcome.eip) differences.push(`eip ${hex(cpu.eip)}, expected ${hex(v.outcome.eip)}`);
       const wrong = (cpu.flags ^ v.outcome.flags) & COMPARED & ~unknown;

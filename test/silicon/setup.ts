@@ -42,6 +42,26 @@ function dividend(b: Builder, { width }: Choice, signed: boolean): void {
   b.pin(EDX, signed && b.random.chance(0.6) ? sign : b.random.chance(0.2) ? -1 - small : small, width);
 }
 
+/** An image for POPF or IRET: IF set, and none of TF, IOPL, RF, VM, AC, VIF, VIP: the same effect at every privilege level. */
+const flagImage = (b: Builder): number => ((b.random.u32() & 0x0cd5) | 0x202) >>> 0;
+
+/** Selectors that mean something, and some that do not; never one of a descriptor that is not in `descriptors`. */
+const dataSelectors = [0x0f, 0x17, 0x1f, 0x27, 0x2f, 0x37, 0x3f, 0x2b];
+const codeSelectors = [0x07, 0x47, 0x57, 0x23];
+const badSelectors = [0, 1, 2, 3, 0x4f, 0x5f, 0x67, 0x0fff, 0x88, 0xfffb];
+
+function selector(b: Builder, code: boolean): number {
+  const { random } = b;
+  const kind = random.below(10);
+  const s = random.pick(
+    kind < 6 ? (code ? codeSelectors : dataSelectors) : kind < 8 ? (code ? dataSelectors : codeSelectors) : badSelectors,
+  );
+  return s > 3 && random.chance(0.15) ? (s & ~3) | random.below(4) : s;
+}
+
+/** A far pointer of the operand's size: offset, then selector. */
+const farPointer = (b: Builder, code: boolean): number[] => [...bytesOf(target(b), b.size), ...bytesOf(selector(b, code), 2)];
+
 export const setups: Readonly<Record<string, Setup>> = {
   count: {
     before(b, c) {
@@ -77,9 +97,7 @@ export const setups: Readonly<Record<string, Setup>> = {
   },
   flagImage: {
     before(b) {
-      // IF set, and none of TF, IOPL, RF, VM, AC, VIF, VIP: the same effect at every privilege level.
-      const image = ((b.random.u32() & 0x4cd5) | 0x202) >>> 0;
-      b.patch(b.at(b.segment(SS), stackOffset(b, ESP)), bytesOf(image, 4));
+      b.patch(b.at(b.segment(SS), stackOffset(b, ESP)), bytesOf(flagImage(b), 4));
     },
   },
   frame: {
@@ -118,6 +136,22 @@ export const setups: Readonly<Record<string, Setup>> = {
         at === undefined || (b.flags & 0x400) === 0 ? at : Math.max(0, at - 15);
       b.patch(start(b.at(b.used(DS), pointer(b, ESI))), run);
       b.patch(start(b.at(b.segment(ES), pointer(b, EDI))), odd);
+    },
+  },
+  selector: {
+    before(b, c) {
+      if (c.rm >= 0) b.pin(c.rm, selector(b, false), b.random.chance(0.5) ? 2 : 4);
+    },
+    memory: (b, _, { at }) => b.patch(at, bytesOf(selector(b, false), 2)),
+  },
+  selectorOnStack: { before: (b) => b.patch(b.at(b.segment(SS), stackOffset(b, ESP)), bytesOf(selector(b, false), 2)) },
+  farPointer: { memory: (b, _, { at }) => b.patch(at, farPointer(b, false)) },
+  farCode: { memory: (b, _, { at }) => b.patch(at, farPointer(b, true)) },
+  farImmediate: { before: (b, c) => void c.immediate.splice(0, c.immediate.length, ...farPointer(b, true)) },
+  farReturn: {
+    before(b) {
+      const image = [target(b), selector(b, true), flagImage(b)].flatMap((word) => bytesOf(word, b.size));
+      b.patch(b.at(b.segment(SS), stackOffset(b, ESP)), image);
     },
   },
   table: {

@@ -87,8 +87,8 @@ export interface Processor {
   /** Ask for Stop.interruptWindow as soon as `interruptible` becomes true. */
   interruptWindow: boolean;
   pauseExits: boolean;
-  /** Linear addresses (u32) of instruction breakpoints. Setting replaces them all. `run` stops before such an instruction, but not on the one it starts with if it stopped there last. */
-  setBreakpoints(linear: Iterable<number>): void;
+  /** Linear addresses (u32) before whose instructions `run` stops (Stop.breakpoint); not before the one at which it stopped last. Setting drops decoded code. */
+  breakpoints: ReadonlySet<number>;
 
   /** RESET or INIT values of illumos's vcpu_arch_reset (`variant` 0) or of libvmmapi's vcpu_reset (`variant` 1: CR0 20h, EDX F00h, TR limit 0); does not touch the vLAPIC. */
   reset(kind: 'RESET' | 'INIT', variant: number): void;

@@ -69,7 +69,7 @@ export class Execution implements Processor {
   private readonly tscAt: (retired: number) => number;
   private gaveUp = 0;
   private eventTaken = false;
-  private breakpoints = new Set<number>();
+  private stopsBefore: ReadonlySet<number> = new Set();
   /** Linear address at which `run` stopped for a breakpoint, per vCPU; -1: none. */
   private readonly stoppedAt: Float64Array;
   /** Generation of the record that each vCPU's window names. */
@@ -196,10 +196,22 @@ export class Execution implements Processor {
     }
     return into.length;
   }
-  setBreakpoints(linear: Iterable<number>): void {
-    this.breakpoints = new Set(linear);
-    this.records.isBreakpoint = this.breakpoints.size ? (at) => this.breakpoints.has(at) : undefined;
+  get breakpoints(): ReadonlySet<number> {
+    return this.stopsBefore;
+  }
+  set breakpoints(linear: ReadonlySet<number>) {
+    this.stopsBefore = linear;
+    this.records.isBreakpoint = linear.size ? (at) => linear.has(at) : undefined;
     this.records.clear();
+  }
+
+  /** Drops what was derived for the selected vCPU: fast tables, jumps, the place in a run. After its state was put there from outside. */
+  forget(): void {
+    this.paging.flushFast(this.selected);
+    this.flushJumps(this.selected);
+    this.view.setInt32(State.record, 0, true);
+    this.stoppedAt[this.selected] = -1;
+    this.paging.pointAtTables();
   }
 
   // ── For the helpers ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -62,7 +62,11 @@ export class VirtualClock implements Clock, Stateful<ClockState> {
   constructor(private readonly vcpus: number) {}
 
   get nowNs(): number {
-    return this.idleNs + Math.floor((this.retired * INSTRUCTION_NS) / this.vcpus);
+    return this.nowAfter(0);
+  }
+  /** What `nowNs` will be once `count` more instructions have retired. */
+  nowAfter(count: number): number {
+    return this.idleNs + Math.floor(((this.retired + count) * INSTRUCTION_NS) / this.vcpus);
   }
   /** Instructions retired by all vCPUs since power-on. */
   get instructions(): number {

@@ -116,8 +116,8 @@ export class MmioEmulation {
     return RunResult.exit;
   }
 
-  /** An access without an instruction that could be fetched: the guest runs where no memory is. */
-  private paging(v: Vcpu): Handled {
+  /** A hardware exit: no instruction could be fetched, the guest runs where no memory is. */
+  paging(v: Vcpu): Handled {
     const { kernel } = this;
     const { exit } = kernel.vm.processor;
     v.vie.reset();

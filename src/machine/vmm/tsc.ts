@@ -1,6 +1,6 @@
 /** Time-stamp counters: the virtual clock, counted at a constant frequency, with an offset for each vCPU that WRMSR moves. */
 import { checkState, type Stateful } from '../base/state.ts';
-import type { Clock } from '../time/clock.ts';
+import type { VirtualClock } from '../time/clock.ts';
 
 const TWO_32 = 0x1_0000_0000;
 const TWO_53 = TWO_32 * 0x20_0000;
@@ -13,16 +13,16 @@ export class TimeStamp implements Stateful<TimeStampState> {
 
   /** @param hz a divisor or a multiple of 10^9, so that no fraction is lost (models/ pick 10^9) */
   constructor(
-    private readonly clock: Clock,
+    private readonly clock: VirtualClock,
     readonly hz: number,
     vcpus: number,
   ) {
     this.offsets = new Float64Array(vcpus);
   }
 
-  /** The counter of a vCPU, `laterNs` after the clock's present. */
-  at(vcpu: number, laterNs = 0): number {
-    const now = this.clock.nowNs + laterNs;
+  /** The counter of a vCPU, once `retired` more instructions than the clock knows of have retired. */
+  at(vcpu: number, retired = 0): number {
+    const now = this.clock.nowAfter(retired);
     const ticks = this.hz >= 1e9 ? now * (this.hz / 1e9) : Math.floor(now / (1e9 / this.hz));
     const sum = ticks + (this.offsets[vcpu] as number);
     return sum < 0 ? sum + TWO_53 : sum % TWO_53;

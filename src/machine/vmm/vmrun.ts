@@ -379,6 +379,8 @@ export class VmRun {
         return RunResult.exit;
       case Stop.breakpoint:
         return RunResult.breakpoint;
+      case Stop.paging:
+        return this.mmio.paging(v);
     }
   }
 

@@ -155,7 +155,7 @@ export class FakeProcessor implements Processor {
         return this.advance();
       case 'fetchFault':
         this.wants({ gpa: op.gpa, gla: op.gpa, size: 1 });
-        return Stop.mmio;
+        return Stop.paging;
       case 'out':
         if (requests.inout.state === Request.DONE) return this.iterate(op.rep);
         this.wants({ port: op.port, size: op.size ?? 1, write: true, value: op.value, string: op.rep !== undefined, rep: op.rep !== undefined || op.plainRep === true });
@@ -236,6 +236,7 @@ export class FakeProcessor implements Processor {
     if (name === 'cs.access') return 0xc09b;
     return name.endsWith('.base') ? 0 : 0;
   }
+  setBreakpoints(): void {}
   setRegister(): boolean {
     return false;
   }
