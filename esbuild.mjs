@@ -38,13 +38,19 @@ function missingPackages() {
     return ['node_modules'];
   }
   // Optional packages are for other platforms.
-  return Object.keys(wanted).filter((name) => name !== '' && !wanted[name].optional && !(installed[name]?.version === wanted[name].version && fs.existsSync(at(name))));
+  return Object.keys(wanted).filter(
+    (name) => name !== '' && !wanted[name].optional && !(installed[name]?.version === wanted[name].version && fs.existsSync(at(name))),
+  );
 }
 
 function install() {
   if (missingPackages().length === 0) return;
   console.error('exitpoint: installing packages (npm ci)');
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' });
+  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    shell: process.platform === 'win32',
+  });
   if (npm.status !== 0) throw new Error('npm ci failed; it needs Node 20.19 or later and a registry it can reach');
 }
 
@@ -88,7 +94,10 @@ const icedBesideTheBundle = {
 };
 
 function replaceOnce(text, pattern, replacement) {
-  if (!pattern.test(text)) throw new Error(`iced-x86 has changed: ${pattern} is no longer in it, so ${path.basename(fileURLToPath(import.meta.url))} has to follow`);
+  if (!pattern.test(text))
+    throw new Error(
+      `iced-x86 has changed: ${pattern} is no longer in it, so ${path.basename(fileURLToPath(import.meta.url))} has to follow`,
+    );
   return text.replace(pattern, replacement);
 }
 

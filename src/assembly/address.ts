@@ -49,7 +49,12 @@ export function isVariable(expression: Expression): boolean {
 }
 
 /** The effective address of a memory operand, or null when there is none: the reason has been reported. */
-export function resolveAddress(operand: MemoryOperand, bits: 16 | 32, addressPrefix: number, context: AddressContext): EffectiveAddress | null {
+export function resolveAddress(
+  operand: MemoryOperand,
+  bits: 16 | 32,
+  addressPrefix: number,
+  context: AddressContext,
+): EffectiveAddress | null {
   const terms: Terms = { registers: [], constant: numberValue(0n) };
   if (!gather(operand.address, 1, false, terms, context)) return null;
   const used = terms.registers.filter((t) => t.scale !== 0);
@@ -74,7 +79,10 @@ export function resolveAddress(operand: MemoryOperand, bits: 16 | 32, addressPre
   let noSplit = operand.noSplit;
   const [first, second] = used;
   if (first !== undefined && second !== undefined) {
-    const [b, i] = first.scale !== 1 || (second.scale === 1 && !isFirstBase(operand.address, first.register, second.register, context)) ? [second, first] : [first, second];
+    const [b, i] =
+      first.scale !== 1 || (second.scale === 1 && !isFirstBase(operand.address, first.register, second.register, context))
+        ? [second, first]
+        : [first, second];
     if (b.scale !== 1) {
       context.problem(operand.span, 'an address scales only one register');
       return null;
@@ -113,7 +121,13 @@ function warnDisplacement(operand: MemoryOperand, value: bigint, addressBits: nu
   if (!fits) context.warn(operand.span, `the displacement ${value} does not fit in ${bits} bits and is cut`);
 }
 
-function addressBitsOf(operand: MemoryOperand, used: Terms['registers'], bits: 16 | 32, addressPrefix: number, context: AddressContext): 16 | 32 | 0 {
+function addressBitsOf(
+  operand: MemoryOperand,
+  used: Terms['registers'],
+  bits: 16 | 32,
+  addressPrefix: number,
+  context: AddressContext,
+): 16 | 32 | 0 {
   const first = used[0];
   if (first === undefined) {
     if (operand.displacement === 16 || operand.displacement === 32) return operand.displacement;
@@ -143,7 +157,17 @@ function gather(expression: Expression, factor: number, multiplied: boolean, ter
   const { span } = expression;
   if (!hasRegister(expression)) {
     const value = evaluate(expression, context);
-    terms.constant = binary('+', terms.constant, factor === 1 ? value : factor === -1 ? unary('-', value, span, context) : binary('*', value, numberValue(BigInt(factor)), span, context), span, context);
+    terms.constant = binary(
+      '+',
+      terms.constant,
+      factor === 1
+        ? value
+        : factor === -1
+          ? unary('-', value, span, context)
+          : binary('*', value, numberValue(BigInt(factor)), span, context),
+      span,
+      context,
+    );
     return true;
   }
   if (expression.kind === 'register') {
@@ -157,11 +181,14 @@ function gather(expression: Expression, factor: number, multiplied: boolean, ter
   if (expression.kind === 'binary') {
     const { operator, left, right } = expression;
     if (operator === '+' || operator === '-')
-      return gather(left, factor, multiplied, terms, context) && gather(right, operator === '-' ? -factor : factor, multiplied, terms, context);
+      return (
+        gather(left, factor, multiplied, terms, context) && gather(right, operator === '-' ? -factor : factor, multiplied, terms, context)
+      );
     if (operator === '*' && hasRegister(left) !== hasRegister(right)) {
       const [scaled, by] = hasRegister(left) ? [left, right] : [right, left];
       const value = evaluate(by, context);
-      if (value.address === 0 && value.value >= -65536n && value.value <= 65536n) return gather(scaled, factor * Number(value.value), true, terms, context);
+      if (value.address === 0 && value.value >= -65536n && value.value <= 65536n)
+        return gather(scaled, factor * Number(value.value), true, terms, context);
     }
   }
   context.problem(span, 'registers in an address can only be added, and multiplied by a number');

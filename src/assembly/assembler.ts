@@ -41,7 +41,13 @@ export function assemble(source: string, file: string, options: AssembleOptions)
   });
   const symbols = new SymbolTable();
   const image = new Layout(symbols, diagnostics, options.origin ?? 0).run(statements, options.index);
-  return { bytes: image.bytes, origin: image.origin, lines: new LineMap(file, image.entries), symbols: symbols.values(), diagnostics: diagnostics.list() };
+  return {
+    bytes: image.bytes,
+    origin: image.origin,
+    lines: new LineMap(file, image.entries),
+    symbols: symbols.values(),
+    diagnostics: diagnostics.list(),
+  };
 }
 
 /** Did the assembly fail? */

@@ -75,7 +75,8 @@ export class DiagnosticList {
     for (const severity of ['error', 'warning'] as const) {
       const more = this.#counts[severity] - MAXIMUM_DIAGNOSTICS;
       const last = sorted.at(-1);
-      if (more > 0 && last !== undefined) sorted.push({ ...last, severity, message: `${more} more ${severity}${more === 1 ? '' : 's'} not shown` });
+      if (more > 0 && last !== undefined)
+        sorted.push({ ...last, severity, message: `${more} more ${severity}${more === 1 ? '' : 's'} not shown` });
     }
     return sorted;
   }

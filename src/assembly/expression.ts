@@ -35,10 +35,31 @@ export function described(token: Token): string {
 }
 
 const PRECEDENCE = new Map<string, number>([
-  ['||', 1], ['^^', 2], ['&&', 3],
-  ['=', 4], ['==', 4], ['!=', 4], ['<>', 4], ['<', 4], ['>', 4], ['<=', 4], ['>=', 4],
-  ['|', 5], ['^', 6], ['&', 7], ['<<', 8], ['>>', 8], ['<<<', 8], ['>>>', 8],
-  ['+', 9], ['-', 9], ['*', 10], ['/', 10], ['//', 10], ['%', 10], ['%%', 10],
+  ['||', 1],
+  ['^^', 2],
+  ['&&', 3],
+  ['=', 4],
+  ['==', 4],
+  ['!=', 4],
+  ['<>', 4],
+  ['<', 4],
+  ['>', 4],
+  ['<=', 4],
+  ['>=', 4],
+  ['|', 5],
+  ['^', 6],
+  ['&', 7],
+  ['<<', 8],
+  ['>>', 8],
+  ['<<<', 8],
+  ['>>>', 8],
+  ['+', 9],
+  ['-', 9],
+  ['*', 10],
+  ['/', 10],
+  ['//', 10],
+  ['%', 10],
+  ['%%', 10],
 ]);
 
 /** A tree deeper than this is refused, so that walking it cannot exhaust the stack. */
@@ -75,7 +96,9 @@ function parseUnary(cursor: Cursor, depth: { left: number }): Expression | null 
       cursor.position++;
       if (--depth.left < 0) return tooDeep(cursor, token);
       const operand = parseUnary(cursor, depth);
-      return operand === null ? null : { kind: 'unary', span: { start: token.start, end: operand.span.end }, operator: token.text, operand };
+      return operand === null
+        ? null
+        : { kind: 'unary', span: { start: token.start, end: operand.span.end }, operator: token.text, operand };
     }
     if (token.text === '(') {
       cursor.position++;
@@ -225,7 +248,18 @@ function compare(operator: string, a: Value, b: Value, span: Span, scope: Scope)
   if (a.unknown || b.unknown) return UNKNOWN;
   if (a.address !== b.address) return onlyNumbers(operator, span, scope);
   const d = a.value - b.value;
-  const holds = operator === '=' || operator === '==' ? d === 0n : operator === '!=' || operator === '<>' ? d !== 0n : operator === '<' ? d < 0n : operator === '>' ? d > 0n : operator === '<=' ? d <= 0n : d >= 0n;
+  const holds =
+    operator === '=' || operator === '=='
+      ? d === 0n
+      : operator === '!=' || operator === '<>'
+        ? d !== 0n
+        : operator === '<'
+          ? d < 0n
+          : operator === '>'
+            ? d > 0n
+            : operator === '<='
+              ? d <= 0n
+              : d >= 0n;
   return numberValue(holds ? 1n : 0n);
 }
 

@@ -5,7 +5,13 @@
  * shortest form is written, and of equally short ones the first of the index.
  */
 import { encode, encodedLength, type EncoderOperand, type EffectiveAddress, type Prefixes } from '../machine/isa/encoder.ts';
-import { type EncodingForm, type EncodingIndex, IMMEDIATE_BITS, type ImmediateKind, type OperandRule } from '../machine/isa/encoding-index.ts';
+import {
+  type EncodingForm,
+  type EncodingIndex,
+  IMMEDIATE_BITS,
+  type ImmediateKind,
+  type OperandRule,
+} from '../machine/isa/encoding-index.ts';
 import { type AddressContext, hasRegister, isVariable, resolveAddress } from './address.ts';
 import type { Span } from './diagnostic.ts';
 import { evaluate, type Value } from './expression.ts';
@@ -40,11 +46,26 @@ const isSignedByte = (kind: ImmediateKind | ''): boolean => kind === 's8w' || ki
 
 /** A form that stands for prefixes alone on their line. */
 const PREFIX_ONLY: EncodingForm = {
-  operands: [], opcode: new Uint8Array(), modrm: -1, operandSize: 0, addressSize: 0, prefix: 0, memoryBits: 0, wait: false, defaultSized: false, far: false, tail: new Uint8Array(),
+  operands: [],
+  opcode: new Uint8Array(),
+  modrm: -1,
+  operandSize: 0,
+  addressSize: 0,
+  prefix: 0,
+  memoryBits: 0,
+  wait: false,
+  defaultSized: false,
+  far: false,
+  tail: new Uint8Array(),
 };
 
 /** Narrows the forms of an instruction down, or reports why none suits and gives null. */
-export function prepare(body: InstructionBody, bits: 16 | 32, index: EncodingIndex, problem: (span: Span, message: string) => void): PreparedInstruction | null {
+export function prepare(
+  body: InstructionBody,
+  bits: 16 | 32,
+  index: EncodingIndex,
+  problem: (span: Span, message: string) => void,
+): PreparedInstruction | null {
   const memory = body.operands.find((o) => o.kind === 'memory');
   const segment = memory?.kind === 'memory' && memory.segment >= 0 ? memory.segment : body.prefixes.segment;
   const prefixes: Prefixes = { ...body.prefixes, segment };
@@ -57,7 +78,8 @@ export function prepare(body: InstructionBody, bits: 16 | 32, index: EncodingInd
   if (memory !== undefined && memory.size === 0) {
     // A size in front of an immediate speaks for the memory operand too.
     const said = body.operands.find((o) => o.kind === 'immediate' && o.size !== 0)?.size ?? 0;
-    if (said !== 0 && body.operands.every((o) => o.kind !== 'register')) forms = forms.filter((form) => form.memoryBits === 0 || form.memoryBits === said);
+    if (said !== 0 && body.operands.every((o) => o.kind !== 'register'))
+      forms = forms.filter((form) => form.memoryBits === 0 || form.memoryBits === said);
     const sizes = new Set(forms.filter((form) => !form.defaultSized && form.memoryBits !== 0).map((form) => form.memoryBits));
     if (sizes.size > 1 || forms.length === 0) {
       problem(memory.span, 'the size of the operand is not known: write byte, word or dword in front of the bracket');
@@ -66,12 +88,15 @@ export function prepare(body: InstructionBody, bits: 16 | 32, index: EncodingInd
   }
   forms = preferring(forms, (form) => (form.defaultSized ? form.operandSize : 0), prefixes.operandSize === 0 ? bits : prefixes.operandSize);
   forms = preferring(forms, (form) => form.addressSize, prefixes.addressSize === 0 ? bits : prefixes.addressSize);
-  const variable = body.operands.some((o) => operandIsVariable(o)) || forms.some((form) => form.operands.some((rule) => isBranch(rule.immediate)));
+  const variable =
+    body.operands.some((o) => operandIsVariable(o)) || forms.some((form) => form.operands.some((rule) => isBranch(rule.immediate)));
   return { body, bits, forms, prefixes, variable, outgrown: false };
 }
 
 const operandIsVariable = (o: Operand): boolean =>
-  (o.kind === 'immediate' && isVariable(o.expression)) || (o.kind === 'memory' && isVariable(o.address)) || (o.kind === 'far' && (isVariable(o.selector) || isVariable(o.offset)));
+  (o.kind === 'immediate' && isVariable(o.expression)) ||
+  (o.kind === 'memory' && isVariable(o.address)) ||
+  (o.kind === 'far' && (isVariable(o.selector) || isVariable(o.offset)));
 
 /** Keeps the forms of the wanted size (and those of none) if there are any of that size. */
 function preferring(forms: readonly EncodingForm[], sizeOf: (form: EncodingForm) => number, wanted: number): EncodingForm[] {
@@ -110,14 +135,21 @@ function operandSuits(rule: OperandRule, operand: Operand, form: EncodingForm, s
       const { register } = operand;
       if (operand.distance === 'far' || rule.register === '') return false;
       if (!sized && /^r\d/.test(rule.register) && /^r\d/.test(register.class)) return true;
-      return rule.register === register.class && (rule.fixed < 0 || rule.fixed === register.number) && (operand.size === 0 || register.bits === 0 || operand.size === register.bits || !sized);
+      return (
+        rule.register === register.class &&
+        (rule.fixed < 0 || rule.fixed === register.number) &&
+        (operand.size === 0 || register.bits === 0 || operand.size === register.bits || !sized)
+      );
     }
     case 'memory':
       if (!rule.memory || form.far !== (operand.distance === 'far')) return false;
       if (rule.place === 'moffs' && hasRegister(operand.address)) return false;
       return !sized || operand.size === 0 || form.memoryBits === 0 || form.memoryBits === operand.size;
     case 'far':
-      return (rule.immediate === 'far16' || rule.immediate === 'far32') && (operand.size === 0 || operand.size === IMMEDIATE_BITS[rule.immediate]);
+      return (
+        (rule.immediate === 'far16' || rule.immediate === 'far32') &&
+        (operand.size === 0 || operand.size === IMMEDIATE_BITS[rule.immediate])
+      );
     case 'immediate':
       return immediateSuits(rule.immediate, operand, sized);
   }
@@ -187,21 +219,28 @@ export function choose(prepared: PreparedInstruction, context: InstructionContex
   return { form: best, operands, values, length };
 }
 
-function valuesSuit(prepared: PreparedInstruction, form: EncodingForm, values: readonly (Value | null)[], length: number, context: InstructionContext): boolean {
+function valuesSuit(
+  prepared: PreparedInstruction,
+  form: EncodingForm,
+  values: readonly (Value | null)[],
+  length: number,
+  context: InstructionContext,
+): boolean {
   for (let i = 0; i < values.length; i++) {
     const value = values[i] ?? null;
     const kind = form.operands[i]?.immediate ?? '';
     const operand = prepared.body.operands[i];
     if (value === null || operand?.kind !== 'immediate') continue;
-    if (kind === 'one' && (value.unknown || value.address !== 0 || value.value !== 1n)) return false;
+    // What is not known yet is taken to fit: sizes begin small and grow.
+    if (value.unknown) continue;
+    if (kind === 'one' && (value.address !== 0 || value.value !== 1n)) return false;
     if (isSignedByte(kind) && operand.size !== 8) {
-      if (value.unknown || value.address !== 0) return false;
+      if (value.address !== 0) return false;
       const cut = BigInt.asIntN(kind === 's8w' ? 16 : 32, value.value);
       if (cut < -128n || cut > 127n) return false;
     }
     if (kind === 'rel8' && operand.distance !== 'short' && prepared.forms.some((f) => f.operands[i]?.immediate !== 'rel8')) {
       if (prepared.outgrown && context.settling) return false;
-      if (value.unknown) continue;
       const distance = value.value - context.place().value - BigInt(length);
       if (value.address === 0 || distance < -128n || distance > 127n) {
         prepared.outgrown = true;
@@ -233,10 +272,14 @@ export function write(prepared: PreparedInstruction, choice: Choice, context: In
   }
   const { operandSize } = choice.form;
   if (prefixes.operandSize !== 0 && operandSize !== 0 && prefixes.operandSize !== operandSize)
-    context.warn(body.span, `o${prefixes.operandSize} contradicts the ${operandSize}-bit operands of ${body.mnemonic}; the processor goes by the prefix`);
+    context.warn(
+      body.span,
+      `o${prefixes.operandSize} contradicts the ${operandSize}-bit operands of ${body.mnemonic}; the processor goes by the prefix`,
+    );
   const start = out.length;
   encode(choice.form, operands, bits, prefixes, out);
-  if (out.length - start > LONGEST_INSTRUCTION) context.warn(body.span, `the instruction has ${out.length - start} bytes; the processor takes at most ${LONGEST_INSTRUCTION}`);
+  if (out.length - start > LONGEST_INSTRUCTION)
+    context.warn(body.span, `the instruction has ${out.length - start} bytes; the processor takes at most ${LONGEST_INSTRUCTION}`);
 }
 
 function checkImmediate(operand: Operand, kind: ImmediateKind, value: Value, context: InstructionContext): void {
@@ -245,11 +288,13 @@ function checkImmediate(operand: Operand, kind: ImmediateKind, value: Value, con
     const width = kind === 's8w' ? 16 : 32;
     const cut = BigInt.asIntN(width, v);
     if (cut < -128n || cut > 127n) context.warn(operand.span, `${v} does not fit in a signed byte and is cut`);
-    else if (v < -(1n << BigInt(width - 1)) || v >= 1n << BigInt(width)) context.warn(operand.span, `${v} does not fit in ${width} bits and is cut`);
+    else if (v < -(1n << BigInt(width - 1)) || v >= 1n << BigInt(width))
+      context.warn(operand.span, `${v} does not fit in ${width} bits and is cut`);
     return;
   }
   // Where an address ends up is the author's business: firmware is linked high and runs low.
   const width = IMMEDIATE_BITS[kind];
   if (value.address !== 0 && width > 8) return;
-  if (kind !== 'one' && (v < -(1n << BigInt(width - 1)) || v >= 1n << BigInt(width))) context.warn(operand.span, `${v} does not fit in ${width} bits and is cut`);
+  if (kind !== 'one' && (v < -(1n << BigInt(width - 1)) || v >= 1n << BigInt(width)))
+    context.warn(operand.span, `${v} does not fit in ${width} bits and is cut`);
 }

@@ -103,7 +103,8 @@ export class Layout implements InstructionContext {
       const { body } = statement;
       if (body?.kind === 'bits') bits = body.bits;
       if (body?.kind === 'org') {
-        if (this.#originStatement !== null) this.#diagnostics.error(body.span, `org is already given in line ${this.#diagnostics.lineOf(this.#originStatement.span.start)}`);
+        if (this.#originStatement !== null)
+          this.#diagnostics.error(body.span, `org is already given in line ${this.#diagnostics.lineOf(this.#originStatement.span.start)}`);
         else this.#originStatement = statement;
       }
       let label: SymbolEntry | null = null;
@@ -111,7 +112,11 @@ export class Layout implements InstructionContext {
         const kind = body?.kind === 'equ' ? 'equ' : 'label';
         const name = qualified(statement.label.name, scope);
         const { entry, earlier } = this.#symbols.define(name, kind, statement.label.span);
-        if (earlier) this.#diagnostics.error(statement.label.span, `'${name}' is already defined in line ${this.#diagnostics.lineOf(entry.span.start)}`);
+        if (earlier)
+          this.#diagnostics.error(
+            statement.label.span,
+            `'${name}' is already defined in line ${this.#diagnostics.lineOf(entry.span.start)}`,
+          );
         else label = entry;
         if (kind === 'label' && opensScope(statement.label.name)) scope = name;
       }
@@ -125,7 +130,8 @@ export class Layout implements InstructionContext {
       const prepared = prepare(body, bits, index, (span, message) => this.#diagnostics.error(span, message));
       return prepared === null ? null : { kind: 'instruction', prepared, bytes: null };
     }
-    if (body.kind === 'align') return { kind: 'align', body, filler: body.filler === null ? null : this.#prepare(body.filler, bits, index) };
+    if (body.kind === 'align')
+      return { kind: 'align', body, filler: body.filler === null ? null : this.#prepare(body.filler, bits, index) };
     return { kind: 'plain', body };
   }
 
@@ -145,7 +151,10 @@ export class Layout implements InstructionContext {
         if (item.count > 1 && item.body.kind === 'instruction' && item.body.prepared.variable) {
           // Each repetition stands elsewhere, so each is sized by itself.
           if (item.count > MAXIMUM_VARYING) {
-            this.problem(item.statement.span, `times repeats an instruction that depends on its place at most ${MAXIMUM_VARYING} times, found ${item.count}`);
+            this.problem(
+              item.statement.span,
+              `times repeats an instruction that depends on its place at most ${MAXIMUM_VARYING} times, found ${item.count}`,
+            );
             item.count = 0;
           }
           for (let i = 0; i < item.count && size <= MAXIMUM_IMAGE; i++, this.#place = offset + size) size += this.#measure(item.body);
@@ -155,6 +164,7 @@ export class Layout implements InstructionContext {
           size = item.unit * item.count;
         }
       }
+      if (item.body?.kind === 'align' && item.body.filler !== null) item.unit = Math.min(size, this.#measure(item.body.filler));
       if (item.size !== size) {
         item.size = size;
         this.#changed = true;
@@ -210,7 +220,10 @@ export class Layout implements InstructionContext {
   #measurePlain(body: Extract<PreparedBody, { kind: 'plain' }>['body']): number {
     switch (body.kind) {
       case 'data':
-        return body.items.reduce((sum, item) => sum + (item.kind === 'string' ? Math.ceil(item.bytes.length / body.unit) * body.unit : body.unit), 0);
+        return body.items.reduce(
+          (sum, item) => sum + (item.kind === 'string' ? Math.ceil(item.bytes.length / body.unit) * body.unit : body.unit),
+          0,
+        );
       case 'reserve':
         return this.#natural(evaluate(body.count, this), body.count.span, 'a reservation') * body.unit;
       case 'equ': {
@@ -223,7 +236,8 @@ export class Layout implements InstructionContext {
         if (this.#item?.statement !== this.#originStatement) return 0;
         const value = evaluate(body.value, this);
         if (value.address !== 0) this.problem(body.value.span, 'org takes a number, not an address');
-        else if (!value.unknown && (value.value < 0n || value.value > 0xffffffffn)) this.problem(body.value.span, `org takes 0 to 0xFFFFFFFF, found ${value.value}`);
+        else if (!value.unknown && (value.value < 0n || value.value > 0xffffffffn))
+          this.problem(body.value.span, `org takes 0 to 0xFFFFFFFF, found ${value.value}`);
         else if (!value.unknown && value.value !== this.#origin) {
           this.#origin = value.value;
           this.#changed = true;
@@ -260,8 +274,20 @@ export class Layout implements InstructionContext {
       if (item.body === null) continue;
       const end = item.offset + item.size;
       const at = this.#emitBody(item.body, item.offset, end, item.count, bytes);
-      if (at !== end) this.problem(item.statement.span, `this statement has ${at - item.offset} bytes where the layout has ${item.size}: its size depends on itself`);
-      if (item.size > 0) entries.push({ offset: item.offset, length: item.size, line, instruction: isCode(item.body), bits: item.bits });
+      if (at !== end)
+        this.problem(
+          item.statement.span,
+          `this statement has ${at - item.offset} bytes where the layout has ${item.size}: its size depends on itself`,
+        );
+      if (item.size > 0)
+        entries.push({
+          offset: item.offset,
+          length: item.size,
+          unit: item.unit === 0 ? item.size : item.unit,
+          line,
+          instruction: isCode(item.body),
+          bits: item.bits,
+        });
     }
     return { bytes, origin: Number(this.#origin), entries };
   }
@@ -277,10 +303,19 @@ export class Layout implements InstructionContext {
     if (body.kind === 'plain' && body.body.kind === 'reserve') return Math.min(from + repetitions * this.#measurePlain(body.body), end);
     const same = body.kind === 'plain' || !body.prepared.variable;
     let at = from;
-    let unit: readonly number[] = [];
+    if (same) {
+      if (repetitions === 0) return at;
+      const unit = this.#bytesOf(body);
+      const stop = Math.min(from + unit.length * repetitions, end);
+      if (unit.length === 0 || from + unit.length > end) return at;
+      bytes.set(unit, from);
+      // What is written doubles until it fills the repetition.
+      for (at += unit.length; at < stop; at += Math.min(at - from, stop - at)) bytes.copyWithin(at, from, Math.min(at, from + stop - at));
+      return stop;
+    }
     for (let i = 0; i < repetitions; i++) {
       this.#place = at;
-      if (i === 0 || !same) unit = this.#bytesOf(body);
+      const unit = this.#bytesOf(body);
       if (unit.length === 0 || at + unit.length > end) break;
       bytes.set(unit, at);
       at += unit.length;
@@ -313,7 +348,8 @@ export class Layout implements InstructionContext {
       const value = evaluate(item.expression, this);
       if (value.address !== 0 && value.address !== 1) this.problem(item.span, 'data cannot hold the sum or the negative of addresses');
       const v = value.value;
-      if (body.unit < 8 && (value.address === 0 || body.unit === 1) && (v < -(1n << (width - 1n)) || v >= 1n << width)) this.warn(item.span, `${v} does not fit in ${width} bits and is cut`);
+      if (body.unit < 8 && (value.address === 0 || body.unit === 1) && (v < -(1n << (width - 1n)) || v >= 1n << width))
+        this.warn(item.span, `${v} does not fit in ${width} bits and is cut`);
       const low = Number(v & 0xffffffffn);
       for (let i = 0; i < body.unit && i < 4; i++) out.push((low >>> (8 * i)) & 0xff);
       if (body.unit === 8) for (let high = Number((v >> 32n) & 0xffffffffn), i = 0; i < 4; i++) out.push((high >>> (8 * i)) & 0xff);
@@ -326,7 +362,8 @@ export class Layout implements InstructionContext {
       this.problem(span, `'${qualified(name, this.#item?.scope ?? '')}' is not defined`);
       return UNKNOWN;
     }
-    if (entry.value.unknown && this.#final && this.#diagnostics.errors === 0) this.problem(span, `the value of '${entry.name}' depends on itself`);
+    if (entry.value.unknown && this.#final && this.#diagnostics.errors === 0)
+      this.problem(span, `the value of '${entry.name}' depends on itself`);
     return entry.value;
   }
 
@@ -356,4 +393,5 @@ export class Layout implements InstructionContext {
   }
 }
 
-const isCode = (body: PreparedBody): boolean => body.kind === 'instruction' || (body.kind === 'align' && body.filler?.kind === 'instruction');
+const isCode = (body: PreparedBody): boolean =>
+  body.kind === 'instruction' || (body.kind === 'align' && body.filler?.kind === 'instruction');

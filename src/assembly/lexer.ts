@@ -16,7 +16,15 @@ export interface Token {
   readonly escaped: boolean;
 }
 
-const make = (kind: TokenKind, text: string, start: number, end: number): Token => ({ kind, text, start, end, value: 0n, bytes: null, escaped: false });
+const make = (kind: TokenKind, text: string, start: number, end: number): Token => ({
+  kind,
+  text,
+  start,
+  end,
+  value: 0n,
+  bytes: null,
+  escaped: false,
+});
 
 const OPERATORS = ['<<<', '>>>', '<<', '>>', '//', '%%', '||', '&&', '^^', '==', '!=', '<>', '<=', '>=', '$$'];
 
@@ -94,10 +102,34 @@ function nameEnd(source: string, from: number): number {
   return end;
 }
 
-const RADIX_LETTERS = new Map([['h', 16], ['x', 16], ['d', 10], ['t', 10], ['o', 8], ['q', 8], ['b', 2], ['y', 2]]);
-const DIGITS = new Map([[16, /^[0-9a-f]+$/], [10, /^[0-9]+$/], [8, /^[0-7]+$/], [2, /^[01]+$/]]);
-const RADIX_NAMES = new Map([[16, 'hexadecimal'], [10, 'decimal'], [8, 'octal'], [2, 'binary']]);
-const JS_PREFIX = new Map([[16, '0x'], [10, ''], [8, '0o'], [2, '0b']]);
+const RADIX_LETTERS = new Map([
+  ['h', 16],
+  ['x', 16],
+  ['d', 10],
+  ['t', 10],
+  ['o', 8],
+  ['q', 8],
+  ['b', 2],
+  ['y', 2],
+]);
+const DIGITS = new Map([
+  [16, /^[0-9a-f]+$/],
+  [10, /^[0-9]+$/],
+  [8, /^[0-7]+$/],
+  [2, /^[01]+$/],
+]);
+const RADIX_NAMES = new Map([
+  [16, 'hexadecimal'],
+  [10, 'decimal'],
+  [8, 'octal'],
+  [2, 'binary'],
+]);
+const JS_PREFIX = new Map([
+  [16, '0x'],
+  [10, ''],
+  [8, '0o'],
+  [2, '0b'],
+]);
 
 /** A number: prefix 0x 0h 0d 0t 0o 0q 0b 0y or $, or suffix h x d t o q b y; where both could be meant, the larger radix is. */
 function numberToken(source: string, start: number): Token {
@@ -125,7 +157,9 @@ function numberToken(source: string, start: number): Token {
     }
   }
   if (DIGITS.get(radix)?.test(digits) !== true) {
-    const message = plain.includes('.') ? 'floating-point constants are not supported yet' : `'${written}' is not a ${RADIX_NAMES.get(radix) ?? ''} number`;
+    const message = plain.includes('.')
+      ? 'floating-point constants are not supported yet'
+      : `'${written}' is not a ${RADIX_NAMES.get(radix) ?? ''} number`;
     return make('bad', message, start, end);
   }
   if (digits.length > 80) return make('bad', 'the number does not fit in 64 bits', start, end);
@@ -171,7 +205,16 @@ function pushUtf8(point: number, out: number[]): void {
   else out.push(0xf0 | (p >>> 18), 0x80 | ((p >>> 12) & 0x3f), 0x80 | ((p >>> 6) & 0x3f), 0x80 | (p & 0x3f));
 }
 
-const SIMPLE_ESCAPES = new Map([['n', 10], ['t', 9], ['r', 13], ['a', 7], ['b', 8], ['f', 12], ['v', 11], ['e', 27]]);
+const SIMPLE_ESCAPES = new Map([
+  ['n', 10],
+  ['t', 9],
+  ['r', 13],
+  ['a', 7],
+  ['b', 8],
+  ['f', 12],
+  ['v', 11],
+  ['e', 27],
+]);
 
 /** The bytes of a backquoted string: C's escapes, with \e, octal, \x, \u and \U. */
 function unescaped(body: string): Uint8Array {

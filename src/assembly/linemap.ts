@@ -5,6 +5,8 @@ export interface LineEntry {
   readonly offset: number;
   /** Bytes, at least 1. A repetition by `times` is one entry. */
   readonly length: number;
+  /** Bytes of one repetition: the length of the instruction, for code. Where repetitions differ in length it is that of the entry. */
+  readonly unit: number;
   /** 1-based. */
   readonly line: number;
   /** Code rather than data? */
@@ -57,7 +59,8 @@ export class LineMap {
   /** The entry of the first line at or after `line` that holds an instruction, which is where a breakpoint on `line` belongs; or null. */
   nextInstruction(line: number): LineEntry | null {
     let best: LineEntry | null = null;
-    for (const entry of this.#firstByLine.values()) if (entry.instruction && entry.line >= line && (best === null || entry.line < best.line)) best = entry;
+    for (const entry of this.#firstByLine.values())
+      if (entry.instruction && entry.line >= line && (best === null || entry.line < best.line)) best = entry;
     return best;
   }
 }

@@ -13,20 +13,85 @@ export interface ParseOptions {
   warn(span: Span, message: string): void;
 }
 
-const SIZES = new Map([['byte', 8], ['word', 16], ['dword', 32], ['qword', 64], ['tword', 80], ['tbyte', 80], ['oword', 128], ['dqword', 128]]);
-const DATA_UNITS = new Map([['db', 1], ['dw', 2], ['dd', 4], ['dq', 8]]);
-const RESERVE_UNITS = new Map([['resb', 1], ['resw', 2], ['resd', 4], ['resq', 8]]);
-const REPEATS = new Map([['rep', 0xf3], ['repe', 0xf3], ['repz', 0xf3], ['repne', 0xf2], ['repnz', 0xf2]]);
-const OPERAND_SIZES = new Map([['o16', 16], ['o32', 32]]);
-const ADDRESS_SIZES = new Map([['a16', 16], ['a32', 32]]);
+const SIZES = new Map([
+  ['byte', 8],
+  ['word', 16],
+  ['dword', 32],
+  ['qword', 64],
+  ['tword', 80],
+  ['tbyte', 80],
+  ['oword', 128],
+  ['dqword', 128],
+]);
+const DATA_UNITS = new Map([
+  ['db', 1],
+  ['dw', 2],
+  ['dd', 4],
+  ['dq', 8],
+]);
+const RESERVE_UNITS = new Map([
+  ['resb', 1],
+  ['resw', 2],
+  ['resd', 4],
+  ['resq', 8],
+]);
+const REPEATS = new Map([
+  ['rep', 0xf3],
+  ['repe', 0xf3],
+  ['repz', 0xf3],
+  ['repne', 0xf2],
+  ['repnz', 0xf2],
+]);
+const OPERAND_SIZES = new Map([
+  ['o16', 16],
+  ['o32', 32],
+]);
+const ADDRESS_SIZES = new Map([
+  ['a16', 16],
+  ['a32', 32],
+]);
 const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'];
 const CPU_LEVELS = /^(8086|186|286|386|486|586|686|pentium|p2|p3|p4|katmai|willamette|prescott|x64|x86-64|ia64|default|all|latte|any)$/i;
 
 /** Words with a meaning of their own, which can be no label unless written as $word. */
 const DIRECTIVES = new Set(['bits', 'org', 'cpu', 'use16', 'use32', 'section', 'segment', 'align', 'alignb']);
 const REFUSED = new Set([
-  'dt', 'do', 'dy', 'dz', 'ddq', 'rest', 'resdq', 'reso', 'resy', 'resz', 'incbin', 'struc', 'endstruc', 'istruc', 'iend', 'at', 'global', 'extern', 'common', 'static', 'absolute',
-  'default', 'float', 'warning', 'required', 'sectalign', 'use64', 'map', 'list', 'debug', 'a64', 'o64', 'xacquire', 'xrelease', 'bnd', 'nobnd',
+  'dt',
+  'do',
+  'dy',
+  'dz',
+  'ddq',
+  'rest',
+  'resdq',
+  'reso',
+  'resy',
+  'resz',
+  'incbin',
+  'struc',
+  'endstruc',
+  'istruc',
+  'iend',
+  'at',
+  'global',
+  'extern',
+  'common',
+  'static',
+  'absolute',
+  'default',
+  'float',
+  'warning',
+  'required',
+  'sectalign',
+  'use64',
+  'map',
+  'list',
+  'debug',
+  'a64',
+  'o64',
+  'xacquire',
+  'xrelease',
+  'bnd',
+  'nobnd',
 ]);
 const NO_PREFIXES: WrittenPrefixes = { repeat: 0, lock: false, segment: -1, operandSize: 0, addressSize: 0 };
 const MAXIMUM_TIMES = 16;
@@ -68,7 +133,8 @@ class LineParser implements Cursor {
     const times: Expression[] = [];
     let body: Body | null = null;
     if (!this.#failed && peek(this).kind !== 'end') body = this.#body(times, label);
-    if (!this.#failed && peek(this).kind !== 'end') this.problem(peek(this), `expected the end of the line, found ${described(peek(this))}`);
+    if (!this.#failed && peek(this).kind !== 'end')
+      this.problem(peek(this), `expected the end of the line, found ${described(peek(this))}`);
     if (this.#failed) body = null;
     if (label === null && body === null) return null;
     const last = this.tokens[Math.max(0, Math.min(this.position, this.tokens.length) - 1)] ?? first;
@@ -79,8 +145,18 @@ class LineParser implements Cursor {
     if (token.escaped) return false;
     const word = token.text.toLowerCase();
     return (
-      this.#options.isMnemonic(word) || DATA_UNITS.has(word) || RESERVE_UNITS.has(word) || DIRECTIVES.has(word) || REFUSED.has(word) || REPEATS.has(word) ||
-      OPERAND_SIZES.has(word) || ADDRESS_SIZES.has(word) || word === 'lock' || word === 'times' || word === 'equ' || REGISTERS.has(word)
+      this.#options.isMnemonic(word) ||
+      DATA_UNITS.has(word) ||
+      RESERVE_UNITS.has(word) ||
+      DIRECTIVES.has(word) ||
+      REFUSED.has(word) ||
+      REPEATS.has(word) ||
+      OPERAND_SIZES.has(word) ||
+      ADDRESS_SIZES.has(word) ||
+      word === 'lock' ||
+      word === 'times' ||
+      word === 'equ' ||
+      REGISTERS.has(word)
     );
   }
 
@@ -119,7 +195,8 @@ class LineParser implements Cursor {
     for (;;) {
       const token = peek(this);
       const span = { start: token.start, end: token.end };
-      if (token.kind === 'end' && prefixed) return { kind: 'instruction', span: { start: start.start, end: start.end }, mnemonic: '', operands: [], prefixes };
+      if (token.kind === 'end' && prefixed)
+        return { kind: 'instruction', span: { start: start.start, end: start.end }, mnemonic: '', operands: [], prefixes };
       if (token.kind !== 'name') {
         this.problem(span, `expected an instruction or a directive, found ${described(token)}`);
         return null;
@@ -195,7 +272,10 @@ class LineParser implements Cursor {
     const token = peek(this);
     const word = token.text.toLowerCase();
     if (token.kind !== 'name' || !DIRECTIVES.has(word) || word.startsWith('align')) {
-      this.problem(token, token.kind === 'name' ? `[${token.text}] is not supported yet` : `expected the name of a directive, found ${described(token)}`);
+      this.problem(
+        token,
+        token.kind === 'name' ? `[${token.text}] is not supported yet` : `expected the name of a directive, found ${described(token)}`,
+      );
       return null;
     }
     this.position++;
@@ -209,8 +289,14 @@ class LineParser implements Cursor {
       case 'bits': {
         const token = peek(this);
         this.position++;
-        if (token.kind === 'number' && (token.value === 16n || token.value === 32n)) return { kind: 'bits', span, bits: token.value === 16n ? 16 : 32 };
-        this.problem(token, token.kind === 'number' && token.value === 64n ? 'bits 64 is not supported yet' : `bits takes 16 or 32, found ${described(token)}`);
+        if (token.kind === 'number' && (token.value === 16n || token.value === 32n))
+          return { kind: 'bits', span, bits: token.value === 16n ? 16 : 32 };
+        this.problem(
+          token,
+          token.kind === 'number' && token.value === 64n
+            ? 'bits 64 is not supported yet'
+            : `bits takes 16 or 32, found ${described(token)}`,
+        );
         return null;
       }
       case 'use16':
@@ -225,15 +311,18 @@ class LineParser implements Cursor {
         this.position++;
         // Levels such as 8086 are numbers, `x86-64` is three tokens.
         const dashed = accept(this, '-') ? `-${this.tokens[this.position++]?.text ?? ''}` : '';
-        if (!CPU_LEVELS.test(token.text + dashed)) this.problem(token, `cpu takes a processor such as 386 or all, found ${described(token)}`);
+        if (!CPU_LEVELS.test(token.text + dashed))
+          this.problem(token, `cpu takes a processor such as 386 or all, found ${described(token)}`);
         return null;
       }
       case 'section':
       case 'segment': {
         const token = peek(this);
         this.position++;
-        if (token.kind !== 'name' || token.text.toLowerCase() !== '.text') this.problem(token, `only the section .text is supported yet, found ${described(token)}`);
-        else if (peek(this).kind === 'name') this.problem(peek(this), `section attributes such as ${described(peek(this))} are not supported yet`);
+        if (token.kind !== 'name' || token.text.toLowerCase() !== '.text')
+          this.problem(token, `only the section .text is supported yet, found ${described(token)}`);
+        else if (peek(this).kind === 'name')
+          this.problem(peek(this), `section attributes such as ${described(peek(this))} are not supported yet`);
         return null;
       }
       default:
@@ -297,7 +386,8 @@ class LineParser implements Cursor {
         operands.push(operand);
         // `fadd to st1` is `fadd st1, st0`.
         const top = REGISTERS.get('st0');
-        if (to && top !== undefined) operands.push({ kind: 'register', span: operand.span, register: top, size: 0, strict: false, distance: '' });
+        if (to && top !== undefined)
+          operands.push({ kind: 'register', span: operand.span, register: top, size: 0, strict: false, distance: '' });
       } while (accept(this, ','));
     }
     return { kind: 'instruction', span: { start: start.start, end: Math.max(start.end, token.end) }, mnemonic: word, operands, prefixes };

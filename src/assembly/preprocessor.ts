@@ -1,6 +1,6 @@
 /** The preprocessor: %define and %undef. Every other directive is refused by name. */
 import type { Span } from './diagnostic.ts';
-import { type Lexer, type Token } from './lexer.ts';
+import type { Lexer, Token } from './lexer.ts';
 
 interface Macro {
   /** null for an object-like macro. */
@@ -13,7 +13,14 @@ const MAXIMUM_TOKENS = 20_000;
 const MAXIMUM_NESTING = 100;
 
 /** Directives that hold a block whose lines mean nothing without them. */
-const BLOCKS = new Map([['macro', 'endmacro'], ['imacro', 'endmacro'], ['rmacro', 'endmacro'], ['irmacro', 'endmacro'], ['rep', 'endrep'], ['comment', 'endcomment']]);
+const BLOCKS = new Map([
+  ['macro', 'endmacro'],
+  ['imacro', 'endmacro'],
+  ['rmacro', 'endmacro'],
+  ['irmacro', 'endmacro'],
+  ['rep', 'endrep'],
+  ['comment', 'endcomment'],
+]);
 
 /** Takes lines from the lexer and hands them on with %define carried out; directive lines are used up here. */
 export class Preprocessor {
@@ -106,7 +113,10 @@ export class Preprocessor {
     const out: Token[] = [];
     this.#expand(line, out, new Set(), null);
     if (this.#budget < 0) {
-      this.#problem({ start: line[0]?.start ?? 0, end: line.at(-1)?.start ?? 0 }, `the macros on this line expand to more than ${MAXIMUM_TOKENS} tokens`);
+      this.#problem(
+        { start: line[0]?.start ?? 0, end: line.at(-1)?.start ?? 0 },
+        `the macros on this line expand to more than ${MAXIMUM_TOKENS} tokens`,
+      );
       return [line.at(-1) as Token];
     }
     return out;

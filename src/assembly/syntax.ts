@@ -46,10 +46,18 @@ export interface WrittenPrefixes {
   readonly addressSize: number;
 }
 
-export type DataItem = { readonly kind: 'string'; readonly span: Span; readonly bytes: Uint8Array } | { readonly kind: 'value'; readonly span: Span; readonly expression: Expression };
+export type DataItem =
+  | { readonly kind: 'string'; readonly span: Span; readonly bytes: Uint8Array }
+  | { readonly kind: 'value'; readonly span: Span; readonly expression: Expression };
 
 export type Body =
-  | { readonly kind: 'instruction'; readonly span: Span; readonly mnemonic: string; readonly operands: readonly Operand[]; readonly prefixes: WrittenPrefixes }
+  | {
+      readonly kind: 'instruction';
+      readonly span: Span;
+      readonly mnemonic: string;
+      readonly operands: readonly Operand[];
+      readonly prefixes: WrittenPrefixes;
+    }
   /** db, dw, dd, dq: `unit` bytes each. */
   | { readonly kind: 'data'; readonly span: Span; readonly unit: number; readonly items: readonly DataItem[] }
   /** resb and its kin: zeros, for there is no uninitialised section in a flat image. */

@@ -1,6 +1,6 @@
 /** What `demo` draws: one store under several profiles side by side, the rest of the last run, and the summary. At most 100 columns. */
 import { basename } from 'node:path';
-import { explainEnd, endWords, exitName, ipiWords, isFatal, lapicAccess, time } from '../debugger/explain.ts';
+import { explainEnd, exitName, ipiWords, isFatal, lapicAccess, time } from '../debugger/explain.ts';
 import { compareLedgers } from '../debugger/compare.ts';
 import { hex } from '../machine/base/bits.ts';
 import { type ExitRecord, type IpiRecord, Outcome } from '../machine/ledger/records.ts';
@@ -11,6 +11,7 @@ import { Apic } from '../machine/x86/apic.ts';
 import { type Finished, linear, place } from './finished.ts';
 import type { Paint } from './paint.ts';
 import { type ChainRow, chain, fate, fates, heading, icrRows } from './showing.ts';
+import { ending, endSign } from './report.ts';
 import { cut, padEnd, table, visible, wrap } from './table.ts';
 
 /** One column of the comparison. */
@@ -104,28 +105,31 @@ function whatBecomes(columns: readonly { column: Column; store: Store }[], paint
 /** Everything the last run sent after its first IPI, and what ended it. */
 function then({ profile, run }: Column, paint: Paint): string[] {
   const { ledger, rom } = run;
-  const rows: string[][] = [];
+  const rows: { cells: string[]; parts: string[] }[] = [];
   for (let n = Math.max(ledger.firstIpi, 2); n <= ledger.ipiCount; n++) {
     const ipi = ledger.ipiAt(n);
     if (ipi === undefined) continue;
     const from = ipi.vcpu === 0 ? '' : `, sent by vCPU${ipi.vcpu}`;
-    rows.push([paint.dim(`e#${ipi.exit}`), paint.underline(paint.blue(place(rom, ipi))), ipiWords(ipi), `${fates(ipi, paint).join('  ')}${from}`]);
+    const became = fates(ipi, paint);
+    rows.push({ cells: [paint.dim(`e#${ipi.exit}`), paint.underline(paint.blue(place(rom, ipi))), ipiWords(ipi)], parts: [...became.slice(0, -1), `${became.at(-1)}${from}`] });
   }
   if (run.stopped.kind === 'end' && run.stopped.end.exit !== 0) {
     const exit = ledger.exitAt(run.stopped.end.exit);
     if (exit !== undefined && exit.outcome >= Outcome.suspended) {
       const source = rom.placeAt(linear(exit))?.text.replace(/\s+/g, ' ') ?? '';
       const why = [source, exit.note === '' ? explainEnd(run.stopped.end).replace(/\.$/, '') : exit.note].filter((t) => t !== '').join(': ');
-      rows.push([paint.dim(`e#${exit.number}`), paint.underline(paint.blue(place(rom, exit))), paint.red(paint.bold(exitName(exit.finalCode))), `${paint.red(paint.sign.no)} ${why}`]);
+      const cells = [paint.dim(`e#${exit.number}`), paint.underline(paint.blue(place(rom, exit))), paint.red(paint.bold(exitName(exit.finalCode)))];
+      rows.push({ cells, parts: [`${paint.red(paint.sign.no)} ${why}`] });
     }
   }
   if (rows.length === 0) return [];
-  const widths = [0, 1, 2].map((i) => Math.max(...rows.map((r) => visible(r[i] as string))));
+  const widths = [0, 1, 2].map((i) => Math.max(...rows.map(({ cells }) => visible(cells[i] as string))));
   const indent = 2 + widths.reduce((a, b) => a + b + 2, 0);
-  const lines = rows.flatMap((row) => {
-    const head = `  ${row.slice(0, 3).map((c, i) => padEnd(c, widths[i] as number)).join('  ')}  `;
-    const [first = '', ...rest] = wrap(row[3] as string, paint.width - indent);
-    return [head + first, ...rest.map((l) => `${' '.repeat(indent + 2)}${l}`)];
+  const lines = rows.flatMap(({ cells, parts }) => {
+    const head = `  ${cells.map((c, i) => padEnd(c, widths[i] as number)).join('  ')}  `;
+    const together = parts.join('  ');
+    const texts = indent + visible(together) <= paint.width ? [together] : parts.flatMap((part) => wrap(part, paint.width - indent).map((l, i) => (i === 0 ? l : `  ${l}`)));
+    return texts.map((text, i) => (i === 0 ? head : ' '.repeat(indent)) + text);
   });
   return [heading(`THEN, UNDER ${profile.name}`, paint), ...lines];
 }
@@ -133,12 +137,8 @@ function then({ profile, run }: Column, paint: Paint): string[] {
 function summaryTable(columns: readonly Column[], paint: Paint): string[] {
   const count = (run: Finished, v: Verdict): string => String(run.ledger.targetsByVerdict().get(v) ?? 0);
   const rows = columns.map(({ profile, run }) => {
-    const { stopped } = run;
-    const words = stopped.kind === 'end' ? endWords(stopped.end) : stopped.kind;
-    const bad = stopped.kind === 'end' && isFatal(stopped.end);
-    const where = stopped.kind === 'end' ? place(run.rom, stopped.end) : '';
-    const ended = bad ? paint.red(`${paint.sign.no} ${words}`) : paint.green(`${paint.sign.yes} ${words}`);
-    return [profile.name, ended, where, String(run.ledger.exitCount), String(run.ledger.ipiCount), count(run, Verdict.reached), count(run, Verdict.refused), count(run, Verdict.notSent)];
+    const { mood, where, words } = ending(run);
+    return [profile.name, endSign(mood, words, paint), where, String(run.ledger.exitCount), String(run.ledger.ipiCount), count(run, Verdict.reached), count(run, Verdict.refused), count(run, Verdict.notSent)];
   });
   const head = ['profile', 'ended', 'where', 'exits', 'IPIs', 'reached', 'refused', 'not sent'].map((t) => paint.dim(t));
   return [heading('SUMMARY', paint), ...table([head, ...rows], 3, [3, 4, 5, 6, 7]).map((l) => `  ${l}`)];

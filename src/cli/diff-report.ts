@@ -2,7 +2,7 @@
 import { compareLedgers, type Parting, type Side } from '../debugger/compare.ts';
 import { explainExit, explainIpi, exitName, time } from '../debugger/explain.ts';
 import { Verdict } from '../machine/ledger/verdict.ts';
-import { ending, VERDICT_WORDS } from './report.ts';
+import { ending, endSign, VERDICT_WORDS } from './report.ts';
 import { type Finished, linear, place } from './finished.ts';
 import type { Paint } from './paint.ts';
 import { heading } from './showing.ts';
@@ -23,10 +23,9 @@ function side(run: Finished, { exit, ipi }: Side, vcpu: number, paint: Paint): s
 function totals(runs: readonly Finished[], paint: Paint): string[] {
   const head = ['profile', 'ended', 'where', 'exits', 'IPIs', ...VERDICT_WORDS.filter(([v]) => v !== Verdict.merged).map(([, w]) => w)].map((t) => paint.dim(t));
   const rows = runs.map((run) => {
-    const { bad, where, words } = ending(run);
+    const { mood, where, words } = ending(run);
     const verdicts = VERDICT_WORDS.filter(([v]) => v !== Verdict.merged).map(([v]) => grouped(run.ledger.targetsByVerdict().get(v) ?? 0));
-    const sign = bad ? paint.red(`${paint.sign.no} ${words}`) : paint.green(`${paint.sign.yes} ${words}`);
-    return [run.profile, sign, where, grouped(run.ledger.exitCount), grouped(run.ledger.ipiCount), ...verdicts];
+    return [run.profile, endSign(mood, words, paint), where, grouped(run.ledger.exitCount), grouped(run.ledger.ipiCount), ...verdicts];
   });
   return table([head, ...rows], 3, [3, 4, 5, 6, 7]).map((l) => `  ${l}`);
 }

@@ -7,7 +7,7 @@ import { Status } from './errors.ts';
 import type { Io } from './io.ts';
 import { main } from './main.ts';
 import { paintFor } from './paint.ts';
-import { processorFactory } from './processor.ts';
+import { processorFactory } from '../machine/processor-kit.ts';
 import { shortPath } from './rom.ts';
 
 const { env, platform, stderr, stdout } = process;
@@ -29,6 +29,7 @@ for (const stream of [stdout, stderr]) {
 const io: Io = {
   stdout: (bytes) => void stdout.write(bytes),
   stderr: (text) => void stderr.write(text),
+  stdoutIsTTY: stdout.isTTY === true,
   stderrIsTTY: stderr.isTTY === true,
   paint: paintFor(stderr, env, platform),
   stdoutPaint: paintFor(stdout, env, platform),
@@ -45,7 +46,7 @@ process.exitCode = await main(process.argv.slice(2), {
   sample: shortPath(fileURLToPath(new URL('../samples/icrlo.asm', import.meta.url))),
   loadAssets: () => loadAssets(import.meta.url),
   makeMachine: (assets) => {
-    const factory = processorFactory(assets);
+    const factory = processorFactory(assets.interpreter);
     return (config) => new Machine(config, factory);
   },
 });

@@ -1,4 +1,5 @@
 /** What `run` says on stderr: trace lines, why it ended and where, exits by code, IPIs by verdict. */
+import { basename } from 'node:path';
 import { explainEnd, explainExit, explainIpi, endWords, exitName, ipiWords, isFatal, span, time } from '../debugger/explain.ts';
 import type { Hit } from '../debugger/engine.ts';
 import { hex } from '../machine/base/bits.ts';
@@ -18,11 +19,11 @@ export const VERDICT_WORDS: readonly (readonly [Verdict, string])[] = [
 
 /** One line for --trace exits. */
 export const traceExit = (exit: ExitRecord, ipi: IpiRecord | undefined, rom: Rom, paint: Paint): string =>
-  `${paint.dim(`${time(exit.timeNs)}  `)}${padEnd(`e#${exit.number}`, 7)} ${padEnd(place(rom, exit), 16)} ${paint.blue(padEnd(exitName(exit.code), 10))} ${explainExit(exit, ipi)}`;
+  `${paint.dim(`${time(exit.timeNs).padStart(15)}  `)}${padEnd(`e#${exit.number}`, 7)} ${padEnd(place(rom, exit), 16)} ${paint.blue(padEnd(exitName(exit.code), 10))} ${explainExit(exit, ipi)}`;
 
 /** One line for --trace ipis. */
 export const traceIpi = (ipi: IpiRecord, rom: Rom, paint: Paint): string =>
-  `${paint.dim(`${time(ipi.timeNs)}  `)}${padEnd(`i#${ipi.number}`, 7)} ${padEnd(place(rom, ipi), 16)} ${paint.cyan(padEnd(ipiWords(ipi), 10))} ${explainIpi(ipi)}`;
+  `${paint.dim(`${time(ipi.timeNs).padStart(15)}  `)}${padEnd(`i#${ipi.number}`, 7)} ${padEnd(place(rom, ipi), 16)} ${paint.cyan(padEnd(ipiWords(ipi), 10))} ${explainIpi(ipi)}`;
 
 /** What a breakpoint stopped at, in one sentence. */
 export function hitSentence(hit: Hit, rom: Rom): string {
@@ -30,13 +31,14 @@ export function hitSentence(hit: Hit, rom: Rom): string {
   if (breakpoint.trigger.kind === 'ipi' && focus.ipi) return explainIpi(focus.ipi);
   if (focus.exit) return explainExit(focus.exit, focus.ipi);
   if (breakpoint.trigger.kind === 'vector') return `vCPU${focus.vcpu} was delivered vector ${hex(breakpoint.trigger.vector, 2)}.`;
-  const source = breakpoint.trigger.kind === 'instruction' ? rom.placeAt(breakpoint.trigger.linear) : undefined;
+  const source = breakpoint.trigger.kind === 'instruction' ? rom.placeAt(breakpoint.trigger.linear[0] as number) : undefined;
   return `vCPU${focus.vcpu} is about to execute ${source === undefined ? 'the instruction there' : source.text.replace(/\s+/g, ' ')}.`;
 }
 
 interface Ending {
   readonly words: string;
-  readonly bad: boolean;
+  /** `neutral`: neither what was asked for nor grief. */
+  readonly mood: 'good' | 'bad' | 'neutral';
   readonly where: string;
   readonly sentences: readonly string[];
 }
@@ -50,25 +52,38 @@ export function ending(run: Finished): Ending {
       const sentences = [explainEnd(end)];
       if (end.kind === 'hostPanic') sentences.push(`panic: ${end.message}`, ...end.chain.map((f) => `  ${f}`));
       if ((end.kind === 'aborted' || end.kind === 'runFailed') && end.printed !== '') sentences.push(...end.printed.trimEnd().split('\n').map((l) => `bhyve: ${l}`));
-      if (end.kind === 'stuck') sentences.push(...end.vcpus);
-      return { words: endWords(end), bad: isFatal(end), where: place(rom, end), sentences };
+      if (end.kind === 'stuck') sentences.push(...end.vcpus.map((v) => located(v, rom)));
+      return { words: endWords(end), mood: isFatal(end) ? 'bad' : end.kind === 'stuck' ? 'neutral' : 'good', where: place(rom, end), sentences };
     }
     case 'breakpoint': {
       const [hit] = stopped.hits as [Hit];
       const at = hit.focus.exit ?? hit.focus.ipi ?? (run.vcpus[hit.focus.vcpu] as (typeof run.vcpus)[number]);
       const sentences = stopped.hits.map((h) => `${h.breakpoint.text}: ${hitSentence(h, rom)}${h.problem === undefined ? '' : ` (Its condition could not be evaluated: ${h.problem})`}`);
-      return { words: 'breakpoint', bad: false, where: place(rom, at), sentences };
+      return { words: 'breakpoint', mood: 'neutral', where: place(rom, at), sentences };
     }
     case 'timeout':
-      return { words: 'timeout', bad: true, where: '', sentences: ['The time given by --timeout is over.'] };
+      return { words: 'timeout', mood: 'bad', where: '', sentences: ['The time given by --timeout is over.'] };
     case 'interrupted':
-      return { words: 'interrupted', bad: false, where: '', sentences: ['Ctrl-C.'] };
+      return { words: 'interrupted', mood: 'neutral', where: '', sentences: ['Ctrl-C.'] };
     case 'expected':
-      return { words: 'as expected', bad: false, where: '', sentences: ['Every text of --expect was printed.'] };
+      return { words: 'as expected', mood: 'good', where: '', sentences: ['Every text of --expect was printed.'] };
     case 'failText':
-      return { words: 'failed', bad: true, where: '', sentences: [`The text of --fail-text was printed: ${JSON.stringify(stopped.text)}.`] };
+      return { words: 'failed', mood: 'bad', where: '', sentences: [`The text of --fail-text was printed: ${JSON.stringify(stopped.text)}.`] };
   }
 }
+
+/** How a run ended, with its sign: `✕ VM abort`, `✓ halted`, `– stuck`. */
+export function endSign(mood: Ending['mood'], words: string, paint: Paint): string {
+  const { yes, no, none } = paint.sign;
+  return mood === 'bad' ? paint.red(`${no} ${words}`) : mood === 'good' ? paint.green(`${yes} ${words}`) : paint.yellow(`${none} ${words}`);
+}
+
+/** A sentence with the source line behind every address that has one: `FFFFF073h (lost-sipi.asm:47)`. */
+const located = (sentence: string, rom: Rom): string =>
+  sentence.replace(/\b([0-9A-F]{8})h\b/g, (address, digits: string) => {
+    const source = rom.placeAt(Number.parseInt(digits, 16));
+    return source === undefined ? address : `${address} (${basename(source.file)}:${source.line})`;
+  });
 
 /** The exit status of a run. `missing`: texts of --expect that the console has not shown. */
 export function statusOf(run: Finished, missing: readonly string[]): Status {
@@ -116,7 +131,7 @@ export function header(run: Pick<Finished, 'rom' | 'cpus' | 'model' | 'profile' 
 
 /** The summary at the end of a run: lines without line feeds. */
 export function summary(run: Finished, missing: readonly string[], paint: Paint): string[] {
-  const { bad, sentences, where, words } = ending(run);
+  const { mood, sentences, where, words } = ending(run);
   const { ledger, rom } = run;
   const lines: string[] = [];
   const width = paint.width - 8;
@@ -125,8 +140,7 @@ export function summary(run: Finished, missing: readonly string[], paint: Paint)
     lines.push(`${paint.dim(label.padEnd(7))} ${first}`, ...rest.map((l) => `        ${l}`));
   };
   const at = where === '' ? '' : ` at ${paint.blue(where)}`;
-  const sign = bad ? paint.red(`${paint.sign.no} ${words}`) : paint.green(`${paint.sign.yes} ${words}`);
-  lines.push(`${paint.dim('ended  ')} ${sign}${at} after ${span(run.timeNs)} of virtual time, ${grouped(run.instructions)} instructions`);
+  lines.push(`${paint.dim('ended  ')} ${endSign(mood, words, paint)}${at} after ${span(run.timeNs)} of virtual time, ${grouped(run.instructions)} instructions`);
   for (const sentence of sentences) for (const line of sentence.startsWith(' ') ? [sentence] : wrap(sentence, width)) lines.push(`        ${line}`);
   const { exits, verdicts } = counts(ledger);
   row('exits', `${grouped(ledger.exitCount)}${exits === '' ? '' : `: ${exits}`}`);
@@ -136,7 +150,7 @@ export function summary(run: Finished, missing: readonly string[], paint: Paint)
     const [first = '', ...rest] = wrap(`${place(rom, ipi)} ${explainIpi(ipi)}`, width - 9);
     lines.push(`        ${paint.red(paint.sign.no)} i#${padEnd(String(ipi.number), 4)} ${first}`, ...rest.map((l) => `                 ${l}`));
   }
-  if (lost.length > LISTED) lines.push(`        and ${grouped(lost.length - LISTED)} more; --break 'ipi:*=refused' stops at the next one`);
+  if (lost.length > LISTED) lines.push(`        and ${grouped(lost.length - LISTED)} more; --trace ipis shows all`);
   if (ledger.firstExit > 1) row('note', `Records of exits before e#${ledger.firstExit} were dropped; the counts include them.`);
   if (rom.padding > 0) row('note', `${rom.file} is not a multiple of 4 KiB: ${rom.padding} bytes were added in front. Real bhyve refuses such a file.`);
   for (const text of missing) lines.push(`${paint.dim('missing')} ${paint.red(paint.sign.no)} the console never showed ${JSON.stringify(text)}`);

@@ -10,6 +10,7 @@ import { UsageError } from './errors.ts';
 import type { Finished, Stopped } from './finished.ts';
 import type { Io } from './io.ts';
 import { header, statusOf, summary, summaryJson, traceExit, traceIpi } from './report.ts';
+import { withCopies } from './copies.ts';
 import type { Rom } from './rom.ts';
 import { grouped } from './table.ts';
 import { span } from '../debugger/explain.ts';
@@ -36,8 +37,8 @@ export interface Execution {
   readonly hooks?: Hooks;
   /** Records the ledger holds, a power of two; absent: the machine's own choice. */
   readonly exitRecords?: number;
-  /** Gives the means to end the run early. */
-  readonly onStart?: (end: (why: Stopped) => void) => void;
+  /** The machine stands, its breakpoints are set: gives the means to end the run early, and the ROM with the copies that the guest makes of it. */
+  readonly onStart?: (end: (why: Stopped) => void, rom: Rom) => void;
 }
 
 /** Runs until a breakpoint, the end, the timeout, Ctrl-C, or until somebody ends it. Throws a UsageError for a breakpoint that is none. */
@@ -66,14 +67,15 @@ export async function execute({ rom, options, profile, hooks = {}, exitRecords, 
   machine.onConsole = (_, byte) => hooks.onConsole?.(byte);
 
   let ended: Stopped | undefined;
+  const located = withCopies(rom, (linear) => subject.peek(0, linear, 1));
   onStart?.((why) => {
     ended ??= why;
     session.stop();
-  });
+  }, located);
   const stopped = await untilStopped(session, options.timeoutNs, () => ended, hooks, io);
   const { ledger, nowNs: timeNs, instructions } = subject;
   return {
-    rom, profile, model: options.model, cpus: options.cpus, memory: options.memory, seed: options.seed, stopped, ledger, timeNs, instructions,
+    rom: located, profile, model: options.model, cpus: options.cpus, memory: options.memory, seed: options.seed, stopped, ledger, timeNs, instructions,
     vcpus: Array.from({ length: options.cpus }, (_, v) => subject.position(v)),
   };
 }
@@ -133,6 +135,8 @@ export async function run(options: RunOptions, rom: Rom, make: MakeMachine, io: 
   const bar = progress(io);
   const console: number[] = [];
   let pending: number[] = [];
+  let lastByte = 10;
+  let located = rom;
   let end: (why: Stopped) => void = () => {};
   const flush = (): void => {
     if (pending.length === 0) return;
@@ -147,6 +151,7 @@ export async function run(options: RunOptions, rom: Rom, make: MakeMachine, io: 
   };
   const hooks: Hooks = {
     onConsole: (byte) => {
+      lastByte = byte;
       if (options.json) {
         console.push(byte);
         if (console.length > 2 * KEPT) console.splice(0, KEPT);
@@ -163,12 +168,17 @@ export async function run(options: RunOptions, rom: Rom, make: MakeMachine, io: 
       flush();
       bar.draw(instructions, timeNs);
     },
-    ...(options.trace.has('exits') ? { onExit: (exit, ipi) => note(traceExit(exit, ipi, rom, paint)) } : {}),
-    ...(options.trace.has('ipis') ? { onIpi: (ipi) => note(traceIpi(ipi, rom, paint)) } : {}),
+    ...(options.trace.has('exits') ? { onExit: (exit, ipi) => note(traceExit(exit, ipi, located, paint)) } : {}),
+    ...(options.trace.has('ipis') ? { onIpi: (ipi) => note(traceIpi(ipi, located, paint)) } : {}),
   };
-  if (!options.json) io.stderr(`${header({ ...options, rom }, version, paint)}\n`);
-  const finished = await execute({ rom, options, profile: options.profile, hooks, onStart: (stop) => (end = stop) }, make, io);
+  const onStart = (stop: typeof end, withCopies: Rom): void => {
+    end = stop;
+    located = withCopies;
+    if (!options.json) io.stderr(`${header({ ...options, rom }, version, paint)}\n`);
+  };
+  const finished = await execute({ rom, options, profile: options.profile, hooks, onStart }, make, io);
   flush();
+  if (io.stdoutIsTTY && lastByte !== 10) io.stderr('\n');
   bar.clear();
   const missing = expected.filter((w) => !w.found).map((w) => w.text);
   const status = statusOf(finished, missing);

@@ -5,7 +5,7 @@ import { Access } from '../machine/devices/device.ts';
 import { Answer, type ExitRecord, type IpiRecord, type IpiTarget, Outcome, RequestState } from '../machine/ledger/records.ts';
 import { Reason, Verdict } from '../machine/ledger/verdict.ts';
 import type { Profile } from '../machine/profiles/profile.ts';
-import { requestName, runStateName } from '../machine/ledger/words.ts';
+import { requestName, runStateName, whyWords } from '../machine/ledger/words.ts';
 import { opcodeWords } from '../debugger/opcode.ts';
 import { decodeIcr, icrFieldRows, icrSentence } from '../machine/x86/icr.ts';
 import { DeliveryMode } from '../machine/x86/apic.ts';
@@ -51,7 +51,7 @@ export function chain(exit: ExitRecord, ipi: IpiRecord | undefined, profile: Pro
   const rows: ChainRow[] = [
     { label: 'exit', text: `e#${exit.number} ${paint.blue(exitName(exit.code))}` },
     { label: '', text: `${paint.dim(bar)} gpa ${hex(exit.address, 8)}` },
-    { label: 'decode', text: `${paint.dim(branch)} ${opcodeWords(exit.bytes, profile) || 'not fetched'}` },
+    { label: 'decode', text: `${paint.dim(branch)} ${opcodeWords(exit.bytes, profile, exit.size) || 'not fetched'}` },
   ];
   const answered = register === undefined ? exit.device || 'device' : `LAPIC ${exit.write ? 'write' : 'read'} ${hex(register.offset, 3)}`;
   rows.push({ label: 'device', text: `${paint.dim(branch)} ${exit.answer === Answer.none ? 'was not asked' : answered}` });
@@ -113,7 +113,7 @@ export function fates(ipi: IpiRecord, paint: Paint): string[] {
     if (target.verdict === Verdict.notAddressed) continue;
     const good = target.verdict === Verdict.reached || target.verdict === Verdict.merged;
     const late = target.takenNs > ipi.timeNs && icr.mode === DeliveryMode.NMI ? `, taken ${span(target.takenNs - ipi.timeNs)} later` : '';
-    const words = good ? `${arrivalWords(ipi, target)}${late}` : `${target.verdict === Verdict.refused ? 'refused' : 'not sent'}: ${reasonWords(ipi, target)}`;
+    const words = good ? `${arrivalWords(ipi, target)}${late}` : `${target.verdict === Verdict.refused ? 'refused' : 'not sent'}: ${whyWords(target, ipi)}`;
     const group = groups.get(words);
     if (group) group.vcpus.push(target.vcpu);
     else groups.set(words, { good, vcpus: [target.vcpu] });

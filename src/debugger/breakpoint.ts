@@ -41,8 +41,8 @@ export type Trigger =
   | { readonly kind: 'msr'; readonly msr: number; readonly access: Access }
   | { readonly kind: 'io'; readonly port: number; readonly length: number; readonly access: Access }
   | { readonly kind: 'vector'; readonly vector: number }
-  /** Linear address of an instruction. */
-  | { readonly kind: 'instruction'; readonly linear: number };
+  /** Linear addresses of an instruction: more than one where the segment's base is not known beforehand. */
+  | { readonly kind: 'instruction'; readonly linear: readonly number[] };
 
 export interface Hits {
   readonly operator: '==' | '>' | '>=' | '<' | '<=' | '%';
@@ -160,19 +160,21 @@ function msrTrigger(rest: string): Trigger {
 function instructionTrigger(text: string, program: Program): Trigger {
   const segmented = /^([0-9a-f]{1,4}):([0-9a-f]{1,8})$/i.exec(text);
   if (segmented) {
-    const linear = Number.parseInt(segmented[1] as string, 16) * 16 + Number.parseInt(segmented[2] as string, 16);
-    return { kind: 'instruction', linear: linear >>> 0 };
+    const [segment, offset] = [Number.parseInt(segmented[1] as string, 16), Number.parseInt(segmented[2] as string, 16)];
+    // Until the first far jump after reset, selector F000h has base FFFF0000h.
+    const bases = segment === 0xf000 ? [0xf0000, 0xffff0000] : [segment * 16];
+    return { kind: 'instruction', linear: bases.map((base) => (base + offset) >>> 0) };
   }
   const line = /^(.+):([0-9]+)$/.exec(text);
   if (line) {
     const [, file, number] = line as unknown as [string, string, string];
     if (program.line === undefined) return fail(`"${text}": lines are known only when the input is a .asm file.`);
     const linear = program.line(file, Number(number)) ?? fail(`"${text}": there is no code at or after line ${number} of a source file ${file}.`);
-    return { kind: 'instruction', linear };
+    return { kind: 'instruction', linear: [linear] };
   }
-  if (/^[0-9]/.test(text)) return { kind: 'instruction', linear: numberIn(text, 'Address', 0, 0xffffffff) };
+  if (/^[0-9]/.test(text)) return { kind: 'instruction', linear: [numberIn(text, 'Address', 0, 0xffffffff)] };
   const symbol = program.symbol(text);
-  if (symbol !== undefined) return { kind: 'instruction', linear: symbol >>> 0 };
+  if (symbol !== undefined) return { kind: 'instruction', linear: [symbol >>> 0] };
   const kinds = ['exit:', 'ipi:', 'lapic.', 'msr:', 'io:', 'vector:'];
   const near = didYouMean(text, [...(program.symbols?.() ?? []), ...kinds]);
   return fail(`"${text}" is no breakpoint: neither ${kinds.join(', ')} nor an address, a line or a symbol.${near}`);

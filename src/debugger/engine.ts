@@ -83,7 +83,7 @@ export class BreakpointEngine {
   /** Linear addresses of all instruction breakpoints. */
   instructionAddresses(): ReadonlySet<number> {
     const addresses = new Set<number>();
-    for (const { breakpoint } of this.armed) if (breakpoint.trigger.kind === 'instruction') addresses.add(breakpoint.trigger.linear);
+    for (const { breakpoint } of this.armed) if (breakpoint.trigger.kind === 'instruction') for (const linear of breakpoint.trigger.linear) addresses.add(linear);
     return addresses;
   }
 
@@ -136,7 +136,7 @@ export class BreakpointEngine {
 
   /** Breakpoints at the instruction that a vCPU is about to execute. */
   instruction(vcpu: number, linear: number): Hit[] {
-    return this.check((t) => (t.kind === 'instruction' && t.linear === linear ? { vcpu } : undefined));
+    return this.check((t) => (t.kind === 'instruction' && t.linear.includes(linear) ? { vcpu } : undefined));
   }
 
   private check(fulfilled: (trigger: Trigger) => Focus | undefined): Hit[] {

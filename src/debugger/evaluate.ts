@@ -120,12 +120,16 @@ class Evaluator {
   }
 
   private name(path: readonly string[], index: number | undefined, column: number): Value {
+    const found = this.find(path, index, column);
+    if (typeof found === 'object') throw new ExpressionError(`${path.join('.')} has no value here: ${found.unavailable}.`, column);
+    return found;
+  }
+
+  /** What a name stands for. Throws an ExpressionError when there is no such name. */
+  find(path: readonly string[], index: number | undefined, column: number): Value | Unavailable {
     const lower = path.map((p) => p.toLowerCase());
     const found = this.scope.lookup(lower, index);
-    if (found !== undefined) {
-      if (typeof found === 'object') throw new ExpressionError(`${path.join('.')} has no value here: ${found.unavailable}.`, column);
-      return found;
-    }
+    if (found !== undefined) return found;
     const dotted = path.join('.');
     const only = path.length === 1 ? (path[0] as string) : undefined;
     if (index === undefined) {
@@ -137,6 +141,30 @@ class Evaluator {
     if (only !== undefined && /^[A-Fa-f][0-9A-Fa-f]*h$/.test(only))
       throw new ExpressionError(`"${only}" is no name; a number begins with a digit: 0${only}.`, column);
     throw new ExpressionError(`There is no "${dotted}".${didYouMean(dotted, [...this.scope.names(), ...CONSTANTS.keys()])}`, column);
+  }
+}
+
+/** Throws an ExpressionError unless every name in an expression exists, whether it has a value now or not. */
+export function checkNames(tree: Expression, scope: Scope): void {
+  switch (tree.kind) {
+    case 'constant':
+      return;
+    case 'name':
+      if (tree.index !== undefined) checkNames(tree.index, scope);
+      new Evaluator(scope).find(tree.path, tree.index === undefined ? undefined : 0, tree.column);
+      return;
+    case 'memory':
+      return checkNames(tree.address, scope);
+    case 'unary':
+      return checkNames(tree.operand, scope);
+    case 'binary':
+      checkNames(tree.left, scope);
+      return checkNames(tree.right, scope);
+    case 'in':
+      for (const part of [tree.value, ...tree.among]) checkNames(part, scope);
+      return;
+    case 'choice':
+      for (const part of [tree.condition, tree.yes, tree.no]) checkNames(part, scope);
   }
 }
 

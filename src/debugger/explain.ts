@@ -5,7 +5,7 @@
 import { hex } from '../machine/base/bits.ts';
 import { Access } from '../machine/devices/device.ts';
 import { ExitCode } from '../machine/ledger/exitcode.ts';
-import { Answer, type EventRecord, type ExitRecord, type IpiRecord, type IpiTarget, Outcome } from '../machine/ledger/records.ts';
+import { Answer, type EventRecord, type ExitRecord, type IpiRecord, type IpiTarget, Outcome, RequestState } from '../machine/ledger/records.ts';
 import { Reason, Verdict } from '../machine/ledger/verdict.ts';
 import { eventWords, evidenceWords, exitCodeName, outcomeWords, reachedWords, runStateName, whyWords } from '../machine/ledger/words.ts';
 import type { End } from '../machine/vmm/end.ts';
@@ -67,6 +67,7 @@ export function whatExit(exit: ExitRecord, ipi?: IpiRecord): string {
     case ExitCode.MMIO_EMUL:
     case ExitCode.MMIO: {
       const where = register?.name ?? `${exit.device === '' ? '' : `${exit.device} at `}${h(exit.address, 8)}`;
+      if (exit.answer === Answer.none && exit.request !== RequestState.DONE) return `${who} ${exit.write ? 'tried to store to' : 'tried to access'} ${where}`;
       if (!exit.write) return `${who} read ${value === '' ? '' : `${value} `}from ${where}`;
       if (value === '') return `${who} tried to store to ${where}`;
       const asked = register?.offset === Apic.ICR_LO ? `: ${icrSentence(exit.value, ipi?.icrHigh ?? 0)}` : '';
@@ -191,6 +192,7 @@ export const isFatal = (end: End): boolean => end.kind === 'hostPanic' || end.ki
 
 /** Whole sentence of an end. */
 export function explainEnd(end: End): string {
-  const sentence = `${end.sentence.charAt(0).toUpperCase()}${end.sentence.slice(1)}`.replace(/\.$/, '');
+  const named = /^(bhyve|vCPU)/.test(end.sentence);
+  const sentence = `${named ? end.sentence.charAt(0) : end.sentence.charAt(0).toUpperCase()}${end.sentence.slice(1)}`.replace(/\.$/, '');
   return `${sentence}.`;
 }

@@ -8,7 +8,9 @@ import { RunStop } from '../machine/vmm/schedule.ts';
 import type { Observers } from '../machine/vmm/vm.ts';
 import { type Breakpoint, BreakpointError } from './breakpoint.ts';
 import { BreakpointEngine, type Hit } from './engine.ts';
-import type { MachineView } from './scope.ts';
+import { checkNames } from './evaluate.ts';
+import { ExpressionError } from './lexer.ts';
+import { MachineScope, type MachineView } from './scope.ts';
 
 /** What the debugger drives. */
 export interface Debuggee extends MachineView {
@@ -21,9 +23,7 @@ export interface Debuggee extends MachineView {
   run(instructions: number, untilNs: number): RunStop;
   /** Asks for a stop after the current instruction. */
   requestStop(): void;
-  /** Can the processor stop before an instruction? */
-  readonly hasInstructionBreakpoints: boolean;
-  /** Linear addresses before whose instructions to stop; replaces all earlier ones. */
+  /** Linear addresses before whose instructions to stop, though not before the one at which it stopped last; replaces all earlier ones. */
   setInstructionBreakpoints(linear: ReadonlySet<number>): void;
   /** Where a vCPU is: offset in CS of its next instruction, and CS's base. */
   position(vcpu: number): { readonly eip: number; readonly csBase: number };
@@ -47,21 +47,28 @@ export class Session {
   private readonly engine: BreakpointEngine;
   private hits: Hit[] = [];
   private asked = false;
-  /** The last stop was before an instruction with a breakpoint, which has yet to be executed. */
-  private standing = false;
+  /** The newest exit of each vCPU that was looked at. */
+  private readonly seen: number[] = [];
 
   constructor(
     readonly machine: Debuggee,
-    symbols: (name: string) => number | undefined = () => undefined,
+    private readonly symbols: (name: string) => number | undefined = () => undefined,
     private readonly watchers: Watchers = {},
   ) {
     this.engine = new BreakpointEngine(machine, symbols);
   }
 
-  /** Throws a BreakpointError when the machine cannot stop there. */
+  /** Throws a BreakpointError when its condition names something that does not exist. */
   add(breakpoint: Breakpoint): void {
-    if (breakpoint.trigger.kind === 'instruction' && !this.machine.hasInstructionBreakpoints)
-      throw new BreakpointError(`"${breakpoint.text}": this machine's processor cannot stop at an instruction; stop at an exit, an IPI or a register instead.`);
+    const { condition, text } = breakpoint;
+    if (condition !== undefined) {
+      try {
+        checkNames(condition, new MachineScope(this.machine, { vcpu: 0 }, this.symbols));
+      } catch (error) {
+        if (error instanceof ExpressionError) throw new BreakpointError(`In the condition of "${text}": ${error.message}`);
+        throw error;
+      }
+    }
     this.engine.add(breakpoint);
     if (breakpoint.trigger.kind === 'instruction') this.machine.setInstructionBreakpoints(this.engine.instructionAddresses());
   }
@@ -78,7 +85,7 @@ export class Session {
     const goal = machine.instructions + instructions;
     this.observe();
     for (;;) {
-      const stop = this.standing ? this.passBreakpoint(untilNs) : machine.run(goal - machine.instructions, untilNs);
+      const stop = machine.run(goal - machine.instructions, untilNs);
       if (this.hits.length > 0) {
         const { hits } = this;
         this.hits = [];
@@ -92,7 +99,6 @@ export class Session {
       if (stop === RunStop.breakpoint) {
         const vcpu = machine.currentVcpu;
         const { eip, csBase } = machine.position(vcpu);
-        this.standing = true;
         const hits = this.engine.instruction(vcpu, (csBase + eip) >>> 0);
         if (hits.length > 0) return { kind: 'breakpoint', hits };
         continue;
@@ -100,16 +106,6 @@ export class Session {
       if (machine.nowNs >= untilNs) return { kind: 'time' };
       if (machine.instructions >= goal) return undefined;
     }
-  }
-
-  /** Executes the instruction that a breakpoint stands at. */
-  private passBreakpoint(untilNs: number): RunStop {
-    const { machine } = this;
-    this.standing = false;
-    machine.setInstructionBreakpoints(new Set());
-    const stop = machine.run(1, untilNs);
-    machine.setInstructionBreakpoints(this.engine.instructionAddresses());
-    return stop;
   }
 
   /** Sets the machine's observers: only those that somebody needs, for each costs a record. */
@@ -126,7 +122,9 @@ export class Session {
       ? undefined
       : (number) => {
           const exit = ledger.exitAt(number);
-          if (exit === undefined) return;
+          // An exit that a vCPU waits in (HLT, run state) is told of twice: when it begins to wait, and when it goes on.
+          if (exit === undefined || number <= (this.seen[exit.vcpu] ?? 0)) return;
+          this.seen[exit.vcpu] = number;
           const ipi = exit.ipi === 0 ? undefined : ledger.ipiAt(exit.ipi);
           watchers.onExit?.(exit, ipi);
           if (engine.waitsForExit(exit.code)) found(engine.exit(exit, ipi));

@@ -69,11 +69,8 @@ export class Subject implements Debuggee {
     return value;
   }
 
-  get hasInstructionBreakpoints(): boolean {
-    return 'breakpoints' in this.machine.processor;
-  }
   setInstructionBreakpoints(linear: ReadonlySet<number>): void {
-    if (this.hasInstructionBreakpoints) this.machine.processor.breakpoints = linear;
+    this.machine.processor.breakpoints = linear;
   }
 
   /** Guest-physical address of a linear one, by the page tables as they stand; undefined where nothing is mapped. Sets no accessed bit. */

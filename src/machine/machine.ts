@@ -4,7 +4,7 @@
  * Deterministic: the same options give the same run. Everything outside talks to it through `run`, the observers, `save` and `load`; nothing in it
  * throws because of what a guest does.
  */
-import type { Stateful } from './base/state.ts';
+import { checkState, type Stateful, type StateValue } from './base/state.ts';
 import type { Processor } from './cpu/processor.ts';
 import type { Device } from './devices/device.ts';
 import type { Vlapic } from './devices/vlapic.ts';
@@ -67,6 +67,12 @@ export interface ProcessorKit<M extends GuestMemory = GuestMemory> {
   readonly stateful: readonly StatefulPart[];
 }
 export type ProcessorFactory<M extends GuestMemory = GuestMemory> = (config: ProcessorConfig) => ProcessorKit<M>;
+
+/** The state of one part. */
+export interface PartState {
+  readonly name: string;
+  readonly state: StateValue;
+}
 
 /** An option that no machine can have: one sentence with the value and what would be right. */
 export class MachineError extends Error {
@@ -190,6 +196,24 @@ export class Machine<M extends GuestMemory = GuestMemory> {
       case RunStop.breakpoint:
         return 'breakpoint';
     }
+  }
+
+  /** The state of every part, in order. Between two runs only; taking it changes nothing. */
+  save(): PartState[] {
+    return this.stateful.map(({ name, part }) => ({ name, state: part.save() }));
+  }
+
+  /**
+   * Puts a saved state of a machine with the same options back.
+   * @throws StateError when a part is missing or does not fit; parts before it have been loaded then
+   */
+  load(states: readonly PartState[]): void {
+    checkState(states.length === this.stateful.length, 'machine.parts.length', states.length, String(this.stateful.length));
+    this.stateful.forEach(({ name, part }, i) => {
+      const saved = states[i] as PartState;
+      checkState(saved.name === name, `machine.parts[${i}].name`, saved.name, name);
+      part.load(saved.state);
+    });
   }
 
   /** RESET on all vCPUs and chips. bhyve starts vCPU 0, and creates the others when the profile says so. */

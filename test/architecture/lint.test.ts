@@ -19,9 +19,17 @@ const planted: readonly Planted[] = [
   { file: 'src/debugger/date.ts', code: 'export const a = new Date();\n', rule: 'noRestrictedGlobals' },
   { file: 'src/machine/devices/timer.ts', code: 'setTimeout(() => {}, 1);\nexport const a = 1;\n', rule: 'noRestrictedGlobals' },
   { file: 'src/machine/vmm/console.ts', code: "console.log('x');\nexport const a = 1;\n", rule: 'noConsole' },
-  { file: 'src/machine/engine/iced.ts', code: "import { Decoder } from 'iced-x86';\nexport const a = Decoder;\n", rule: 'noRestrictedImports' },
+  {
+    file: 'src/machine/engine/iced.ts',
+    code: "import { Decoder } from 'iced-x86';\nexport const a = Decoder;\n",
+    rule: 'noRestrictedImports',
+  },
   { file: 'src/cli/vscode.ts', code: "import { window } from 'vscode';\nexport const a = window;\n", rule: 'noRestrictedImports' },
-  { file: 'src/cli/floating.ts', code: 'async function f(): Promise<number> {\n  return 1;\n}\nexport function g(): void {\n  f();\n}\n', rule: 'noFloatingPromises' },
+  {
+    file: 'src/cli/floating.ts',
+    code: 'async function f(): Promise<number> {\n  return 1;\n}\nexport function g(): void {\n  f();\n}\n',
+    rule: 'noFloatingPromises',
+  },
   { file: 'src/cli/default.ts', code: 'export default 1;\n', rule: 'noDefaultExport' },
   { file: 'src/cli/enum.ts', code: 'export enum E {\n  a,\n}\n', rule: 'noEnum' },
   { file: 'src/cli/namespace.ts', code: 'export namespace N {\n  export const a = 1;\n}\n', rule: 'noNamespace' },
@@ -31,7 +39,10 @@ const planted: readonly Planted[] = [
   { file: 'src/machine/isa/iced.ts', code: "import { Decoder } from 'iced-x86';\nexport const a = Decoder;\n" },
   { file: 'src/cli/node-fs.ts', code: "import fs from 'node:fs';\nconsole.log('x');\nexport const a = fs;\n" },
   { file: 'src/worker/node.ts', code: "import fs from 'node:fs';\nexport const a = fs;\n" },
-  { file: 'src/machine/vmm/style.ts', code: 'export const X = { a: 0 } as const;\nexport type X = (typeof X)[keyof typeof X];\nexport class Y {\n  constructor(private readonly x: X) {}\n  get z(): X {\n    return this.x!;\n  }\n}\n' },
+  {
+    file: 'src/machine/vmm/style.ts',
+    code: 'export const X = { a: 0 } as const;\nexport type X = (typeof X)[keyof typeof X];\nexport class Y {\n  constructor(private readonly x: X) {}\n  get z(): X {\n    return this.x!;\n  }\n}\n',
+  },
 ];
 
 let folder: string;
@@ -46,7 +57,10 @@ beforeAll(() => {
     fs.writeFileSync(path.join(folder, file), code);
   }
   const biome = path.join(ROOT, 'node_modules/@biomejs/biome/bin/biome');
-  const { stdout, stderr } = spawnSync(process.execPath, [biome, 'lint', '--reporter=json', '--max-diagnostics=none', '.'], { cwd: folder, encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync(process.execPath, [biome, 'lint', '--reporter=json', '--max-diagnostics=none', '.'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
   const report = stdout.slice(stdout.indexOf('{'));
   expect(report, stderr).not.toBe('');
   for (const { category, location, severity } of JSON.parse(report).diagnostics) {

@@ -24,7 +24,10 @@ function impurities(source: string): string[] {
         // A power of two with a literal exponent is folded at compile time, to the exact value.
         if (!(left === '2' && /^\d+$/.test(right ?? ''))) complain(operator.trim());
       }
-      for (const [name] of line.matchAll(/\b(?:Date|WeakRef|FinalizationRegistry|Intl|Atomics|SharedArrayBuffer|globalThis|eval|toLocale\w+|localeCompare)\b/g)) complain(name);
+      for (const [name] of line.matchAll(
+        /\b(?:Date|WeakRef|FinalizationRegistry|Intl|Atomics|SharedArrayBuffer|globalThis|eval|toLocale\w+|localeCompare)\b/g,
+      ))
+        complain(name);
     });
   return found;
 }
@@ -40,7 +43,11 @@ describe('the pure rooms', () => {
     const rooms = PURE.filter((room) => sourceFiles().some((file) => file.startsWith(`src/${room}/`) && !file.endsWith('.d.ts')));
     for (const room of rooms) {
       const { extends: base, compilerOptions, include } = JSON.parse(read(`src/${room}/tsconfig.json`));
-      expect({ room, base, compilerOptions }).toEqual({ room, base: '../../tsconfig.json', compilerOptions: { lib: ['ES2022'], types: [] } });
+      expect({ room, base, compilerOptions }).toEqual({
+        room,
+        base: '../../tsconfig.json',
+        compilerOptions: { lib: ['ES2022'], types: [] },
+      });
       expect(include).toContain('.');
     }
     const { 'check:types': command } = JSON.parse(read('package.json')).scripts;
@@ -74,10 +81,16 @@ describe('the search itself', () => {
     expect(impurities(code)).toEqual([what]);
   });
 
-  test.each(['Math.floor(x) + Math.imul(a, b)', '2 ** 32', '// Date', '/** Math.random */', "'Date and Math.sin'", '`Date ${now}`', 'updateDate(x)', 'const r = /Date/;'])(
-    '%s is not',
-    (code) => {
-      expect(impurities(code)).toEqual([]);
-    },
-  );
+  test.each([
+    'Math.floor(x) + Math.imul(a, b)',
+    '2 ** 32',
+    '// Date',
+    '/** Math.random */',
+    "'Date and Math.sin'",
+    '`Date ${now}`',
+    'updateDate(x)',
+    'const r = /Date/;',
+  ])('%s is not', (code) => {
+    expect(impurities(code)).toEqual([]);
+  });
 });

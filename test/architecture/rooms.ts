@@ -33,7 +33,8 @@ export function importViolation(file: string, specifier: string, typeOnly: boole
   if (!specifier.startsWith('.')) {
     if (specifier === 'iced-x86') return file.startsWith('machine/isa/') ? undefined : 'only machine/isa/ imports iced-x86';
     if (specifier === 'vscode') return room === 'extension' ? undefined : 'only extension/ imports vscode';
-    if (specifier.startsWith('node:')) return room === 'cli' || path.posix.basename(file) === 'node.ts' ? undefined : 'only cli/ and files named node.ts touch Node';
+    if (specifier.startsWith('node:'))
+      return room === 'cli' || path.posix.basename(file) === 'node.ts' ? undefined : 'only cli/ and files named node.ts touch Node';
     return `${specifier} is no dependency that this room may have`;
   }
   if (!specifier.endsWith('.ts')) return `${specifier} names no .ts file`;
@@ -54,6 +55,7 @@ export function importViolation(file: string, specifier: string, typeOnly: boole
   const allowed = ROOMS[room];
   if (allowed === undefined) return `${room}/ is no room of the table`;
   if (room === targetRoom) return undefined;
-  if (allowed.some((rule) => (rule.startsWith('types ') ? typeOnly && within(target, rule.slice(6)) : within(target, rule)))) return undefined;
+  if (allowed.some((rule) => (rule.startsWith('types ') ? typeOnly && within(target, rule.slice(6)) : within(target, rule))))
+    return undefined;
   return `${room}/ may import ${allowed.length === 0 ? 'nothing outside itself' : allowed.join(', ')}`;
 }

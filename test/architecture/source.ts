@@ -21,7 +21,11 @@ function walk(folder: string, into: string[]): string[] {
 export function projectFiles(): string[] {
   let files: string[];
   try {
-    const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+      cwd: ROOT,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     files = listed.split('\n').filter((name) => name !== '' && fs.existsSync(path.join(ROOT, name)));
   } catch {
     files = walk('.', []);
@@ -30,7 +34,10 @@ export function projectFiles(): string[] {
 }
 
 /** Every TypeScript file under src/. */
-export const sourceFiles = (): string[] => walk('src', []).filter((name) => name.endsWith('.ts')).sort();
+export const sourceFiles = (): string[] =>
+  walk('src', [])
+    .filter((name) => name.endsWith('.ts'))
+    .sort();
 
 export const read = (name: string): string => fs.readFileSync(path.join(ROOT, name), 'utf8');
 
@@ -116,11 +123,21 @@ export interface Import {
 export function importsOf(source: string): Import[] {
   const code = stripped(source, { strings: false });
   const found: Import[] = [];
-  for (const [, keyword, type, clause, specifier] of code.matchAll(/(?:^|[;}\n])\s*(import|export)\s+(type\s+)?([\w*{][^'";]*?\sfrom\s*)?['"]([^'"\n]+)['"]/g)) {
+  for (const [, keyword, type, clause, specifier] of code.matchAll(
+    /(?:^|[;}\n])\s*(import|export)\s+(type\s+)?([\w*{][^'";]*?\sfrom\s*)?['"]([^'"\n]+)['"]/g,
+  )) {
     if (keyword === 'export' && clause === undefined) continue;
-    const names = clause?.match(/^\{([^}]*)\}\s*from\s*$/)?.[1]?.split(',').map((name) => name.trim()).filter((name) => name !== '');
-    found.push({ specifier: specifier as string, typeOnly: type !== undefined || (names !== undefined && names.length > 0 && names.every((name) => name.startsWith('type '))) });
+    const names = clause
+      ?.match(/^\{([^}]*)\}\s*from\s*$/)?.[1]
+      ?.split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== '');
+    found.push({
+      specifier: specifier as string,
+      typeOnly: type !== undefined || (names !== undefined && names.length > 0 && names.every((name) => name.startsWith('type '))),
+    });
   }
-  for (const [, specifier] of code.matchAll(/\b(?:import|require)\s*\(\s*['"`]([^'"`\n]+)['"`]/g)) found.push({ specifier: specifier as string, typeOnly: false });
+  for (const [, specifier] of code.matchAll(/\b(?:import|require)\s*\(\s*['"`]([^'"`\n]+)['"`]/g))
+    found.push({ specifier: specifier as string, typeOnly: false });
   return found;
 }

@@ -42,7 +42,9 @@ describe('data', () => {
 
 describe('numbers and expressions', () => {
   it('numbers take every notation of the dialect', () => {
-    expect(bytes('db 0FFh, 0xFE, $0FD, 0hFC, 1111_1011b, 0b11111010, 0y11111001, 370q, 0o367, 0q366, 0d245, 244d, 243, 0F2h, 0bh')).toBe('FFFEFDFCFBFAF9F8F7F6F5F4F3F20B');
+    expect(bytes('db 0FFh, 0xFE, $0FD, 0hFC, 1111_1011b, 0b11111010, 0y11111001, 370q, 0o367, 0q366, 0d245, 244d, 243, 0F2h, 0bh')).toBe(
+      'FFFEFDFCFBFAF9F8F7F6F5F4F3F20B',
+    );
   });
   it('operators bind as in C, | loosest and unary tightest', () => {
     expect(bytes('db 3|4^1&6, 1+2*3, (1+2)*3, 1<<2+1, -2+3, ~0 & 0xF, !5, !0, 2*-3+7')).toBe('0707090801' + '0F000101');
@@ -57,7 +59,9 @@ describe('numbers and expressions', () => {
     expect(bytes('A equ B+1\nB equ end-start\nstart: db A\nend:')).toBe('02');
   });
   it('%define replaces a name by what it stands for, nested and with parameters', () => {
-    expect(bytes('%define ONE 1\n%define TWO (ONE+ONE)\n%define MUL(a,b) ((a)*(b))\ndb TWO, MUL(TWO+1, 4)\n%undef ONE\nONE equ 7\ndb ONE')).toBe('020C07');
+    expect(
+      bytes('%define ONE 1\n%define TWO (ONE+ONE)\n%define MUL(a,b) ((a)*(b))\ndb TWO, MUL(TWO+1, 4)\n%undef ONE\nONE equ 7\ndb ONE'),
+    ).toBe('020C07');
   });
   it('a macro is not expanded within itself', () => {
     expect(bytes('%define x x\nx equ 3\ndb x')).toBe('03');
@@ -68,7 +72,12 @@ describe('labels and branches', () => {
   it('a local label belongs to the label before it', () => {
     const result = run('bits 16\na:\n.x: jmp .x\nb:\n.x: jmp a.x');
     expect(Buffer.from(result.bytes).toString('hex')).toBe('ebfeebfc');
-    expect([...result.symbols]).toEqual([['a', 0], ['a.x', 0], ['b', 2], ['b.x', 2]]);
+    expect([...result.symbols]).toEqual([
+      ['a', 0],
+      ['a.x', 0],
+      ['b', 2],
+      ['b.x', 2],
+    ]);
   });
   it('an equ does not open a scope for local labels', () => {
     expect(bytes('bits 16\na:\nn equ 1\n.x: jmp a.x')).toBe('EBFE');
@@ -86,7 +95,9 @@ describe('labels and branches', () => {
     expect(bytes('bits 16\norg 0x7c00\njmp 0x7c00')).toBe('E9FDFF');
   });
   it('a far jump in 16-bit code can carry a 32-bit offset', () => {
-    expect(bytes('bits 16\norg 0x7c00\njmp dword 0x08:go\ngo: jmp word 8:go\njmp 0xF000:0xFFF0')).toBe('66EA087C00000800' + 'EA087C0800' + 'EAF0FF00F0');
+    expect(bytes('bits 16\norg 0x7c00\njmp dword 0x08:go\ngo: jmp word 8:go\njmp 0xF000:0xFFF0')).toBe(
+      '66EA087C00000800' + 'EA087C0800' + 'EAF0FF00F0',
+    );
   });
   it('a far jump through memory names its pointer size', () => {
     expect(bytes('bits 16\njmp far [bx]\njmp dword far [bx]\ncall far dword [bx]')).toBe('FF2F66FF2F66FF1F');
@@ -167,7 +178,12 @@ describe('the line map', () => {
     expect([1, 2, 3, 5, 7].map((line) => lines.firstOffset(line))).toEqual([null, 0, 1, 4, 7]);
   });
   it('entries know code from data, and the mode', () => {
-    expect(lines.entries.map((e) => [e.line, e.length, e.instruction, e.bits])).toEqual([[2, 1, true, 16], [3, 3, true, 16], [5, 3, false, 16], [7, 2, true, 32]]);
+    expect(lines.entries.map((e) => [e.line, e.length, e.unit, e.instruction, e.bits])).toEqual([
+      [2, 1, 1, true, 16],
+      [3, 3, 3, true, 16],
+      [5, 3, 3, false, 16],
+      [7, 2, 1, true, 32],
+    ]);
   });
   it('a breakpoint on a line without code belongs to the next that has some', () => {
     expect([1, 3, 4, 5, 8].map((line) => lines.nextInstruction(line)?.line ?? null)).toEqual([2, 3, 7, 7, null]);

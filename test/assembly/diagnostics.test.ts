@@ -104,7 +104,9 @@ describe('any text whatever', () => {
     expect(said(`%define m0 1\n${doubling}\ndd m60`)[0]).toContain('expand to more than 20000 tokens');
   });
   it('an image beyond 64 MiB is refused', () => {
-    expect(said('times 60000000 nop\ntimes 60000000 nop')[0]).toBe('a.asm:1:1: error: the image would have 120000000 bytes; the limit is 67108864');
+    expect(said('times 60000000 nop\ntimes 60000000 nop')[0]).toBe(
+      'a.asm:1:1: error: the image would have 120000000 bytes; the limit is 67108864',
+    );
   });
   it('a size that depends on itself is refused', () => {
     expect(said('a: times 1-(b-a) nop\nb:')[0]).toContain('depends on');
@@ -116,7 +118,33 @@ describe('any text whatever', () => {
       let text = new ProgramWriter(seed + i, index, comparable(index), 60).text;
       for (let k = 0; k < 40; k++) {
         const at = random.below(text.length);
-        const piece = random.pick(['', ',', '[', ']', '(', ')', ':', '%', '$', '"', "'", '`', '\\', '\n', '*', '9', 'L', '-', '\0', '\uD800', 'times ', 'equ ', '%define ', '&&', 'é']);
+        const piece = random.pick([
+          '',
+          ',',
+          '[',
+          ']',
+          '(',
+          ')',
+          ':',
+          '%',
+          '$',
+          '"',
+          "'",
+          '`',
+          '\\',
+          '\n',
+          '*',
+          '9',
+          'L',
+          '-',
+          '\0',
+          '\uD800',
+          'times ',
+          'equ ',
+          '%define ',
+          '&&',
+          'é',
+        ]);
         text = text.slice(0, at) + piece + text.slice(at + random.below(3));
       }
       const result = assemble(text, 'a.asm', { index });

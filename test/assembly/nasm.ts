@@ -17,8 +17,12 @@ export function nasm(source: string): { bytes: Uint8Array; offsets: Map<number, 
   const folder = mkdtempSync(join(tmpdir(), 'exitpoint-nasm-'));
   try {
     writeFileSync(join(folder, 'a.asm'), source);
-    const run = spawnSync('nasm', ['-w-all', '-f', 'bin', '-o', 'a.bin', '-l', 'a.lst', 'a.asm'], { cwd: folder, encoding: 'utf8', maxBuffer: 1 << 26 });
-    if (run.status !== 0) return { errors: run.stderr };
+    const run = spawnSync('nasm', ['-w-all', '-f', 'bin', '-o', 'a.bin', '-l', 'a.lst', 'a.asm'], {
+      cwd: folder,
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+    });
+    if (run.status !== 0) return { errors: run.error === undefined ? run.stderr : `nasm cannot be started: ${run.error.message}` };
     const offsets = new Map<number, number>();
     for (const line of readFileSync(join(folder, 'a.lst'), 'latin1').split('\n')) {
       const m = /^\s*(\d+) ([0-9A-F]{8}) /.exec(line);
@@ -30,7 +34,8 @@ export function nasm(source: string): { bytes: Uint8Array; offsets: Map<number, 
   }
 }
 
-const shown = (bytes: Uint8Array): string => Buffer.from(bytes.subarray(0, 24)).toString('hex').toUpperCase() + (bytes.length > 24 ? '…' : '');
+const shown = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.subarray(0, 24)).toString('hex').toUpperCase() + (bytes.length > 24 ? '…' : '');
 
 /** The first difference between ours and nasm's, in words, or null if the images are the same byte for byte. */
 export function difference(source: string, file: string): string | null {
@@ -40,9 +45,17 @@ export function difference(source: string, file: string): string | null {
   const text = source.split('\n');
   if ('errors' in reference) {
     const line = Number(/a\.asm:(\d+): error/.exec(reference.errors)?.[1] ?? 0);
-    return `nasm refuses ${file}:\n  ${reference.errors.split('\n').filter((l) => l.includes('error')).slice(0, 5).join('\n  ')}\n  line: ${text[line - 1] ?? ''}`;
+    return `nasm refuses ${file}:\n  ${reference.errors
+      .split('\n')
+      .filter((l) => l.includes('error'))
+      .slice(0, 5)
+      .join('\n  ')}\n  line: ${text[line - 1] ?? ''}`;
   }
-  if (errors.length > 0) return `ours refuses ${file}:\n  ${errors.slice(0, 5).map((d) => `${formatDiagnostic(d)}\n    ${text[d.line - 1] ?? ''}`).join('\n  ')}`;
+  if (errors.length > 0)
+    return `ours refuses ${file}:\n  ${errors
+      .slice(0, 5)
+      .map((d) => `${formatDiagnostic(d)}\n    ${text[d.line - 1] ?? ''}`)
+      .join('\n  ')}`;
   const length = Math.max(ours.bytes.length, reference.bytes.length);
   for (let i = 0; i < length; i++) {
     if (ours.bytes[i] === reference.bytes[i]) continue;

@@ -39,12 +39,49 @@ const REGISTERS: Readonly<Record<string, readonly string[]>> = {
   st: ['st0', 'st1', 'st4', 'st7'],
 };
 
-const SIZE_WORDS = new Map([[8, 'byte'], [16, 'word'], [32, 'dword'], [64, 'qword'], [80, 'tword'], [128, 'oword']]);
-const NUMBERS = ['0', '1', '2', '5', '7', '0x10', '100', '127', '128', '255', '0x100', '0x1234', '0x7fff', '0x8000', '0xff80', '0xffff', '-1', '-2', '-128', '-129', '0FFh', '$0a5', '1010b', '0b11', '0o17', '77q', "'a'", '1_000'];
+const SIZE_WORDS = new Map([
+  [8, 'byte'],
+  [16, 'word'],
+  [32, 'dword'],
+  [64, 'qword'],
+  [80, 'tword'],
+  [128, 'oword'],
+]);
+const NUMBERS = [
+  '0',
+  '1',
+  '2',
+  '5',
+  '7',
+  '0x10',
+  '100',
+  '127',
+  '128',
+  '255',
+  '0x100',
+  '0x1234',
+  '0x7fff',
+  '0x8000',
+  '0xff80',
+  '0xffff',
+  '-1',
+  '-2',
+  '-128',
+  '-129',
+  '0FFh',
+  '$0a5',
+  '1010b',
+  '0b11',
+  '0o17',
+  '77q',
+  "'a'",
+  '1_000',
+];
 const WIDE_NUMBERS = ['0x10000', '0x12345678', '0x7fffffff', '0x80000000', '0xffffff80', '0xffffffff', "'abcd'", '-32769'];
 
 /** Instructions for which nasm takes no size in front of the bracket, or only some other. */
-const UNSIZED = /^(bound|cl(demote|flush|flushopt|wb)|l[defgs]s|prefetch.*|vm(clear|ptrld|ptrst|xon)|palignr|pshuf.*|punpckl.*|pdistib|pmachriw|pmuludq|psubq|cmp[sp][sd]|cmp.*[sp][sd])$/;
+const UNSIZED =
+  /^(bound|cl(demote|flush|flushopt|wb)|l[defgs]s|prefetch.*|vm(clear|ptrld|ptrst|xon)|palignr|pshuf.*|punpckl.*|pdistib|pmachriw|pmuludq|psubq|cmp[sp][sd]|cmp.*[sp][sd])$/;
 
 /** Instructions that nasm 2.16 does not know, or not in 16-bit code, or (retw with an operand) writes without the prefix it needs. */
 const NOT_COMPARED = /^(invlpgb|mcommit|rdpru|tlbsync|rdpkru|wrpkru|wrmsrns|skinit|retw|retnw|retfw)$/;
@@ -69,7 +106,15 @@ export class ProgramWriter {
     this.#mnemonics = mnemonics;
     this.#labelCount = Math.max(2, Math.floor(length / 8));
     const r = this.#random;
-    this.lines.push('bits 16', `org ${r.pick(['0', '0x7c00', '0x100', '0xf0000', '0xfffff000'])}`, '%define THREE 3', '%define TWICE(x) ((x)*2)', 'FIVE equ 5', 'start:', '.local:');
+    this.lines.push(
+      'bits 16',
+      `org ${r.pick(['0', '0x7c00', '0x100', '0xf0000', '0xfffff000'])}`,
+      '%define THREE 3',
+      '%define TWICE(x) ((x)*2)',
+      'FIVE equ 5',
+      'start:',
+      '.local:',
+    );
     for (let i = 0; i < length; i++) this.#line(i, length);
     while (this.#label < this.#labelCount) this.lines.push(`L${this.#label++}:`, '.local: nop');
     this.lines.push('.end: db $-$$ & 0xff', 'LATER equ 9', 'BIG equ 0x1234', 'DISTANCE equ L1-L0');
@@ -91,7 +136,23 @@ export class ProgramWriter {
       this.#bits = r.chance(2) ? 16 : 32;
       this.lines.push(r.chance(2) ? `bits ${this.#bits}` : `[bits ${this.#bits}]`);
     } else if (kind < 4) this.lines.push(this.#data());
-    else if (kind === 4) this.lines.push(r.pick(['align 4', 'align 16', 'alignb 8', 'align 8, db 0', 'resb 3', 'resw 2', 'resd FIVE', 'times 3 db 1, 2', `times ${r.below(9)} nop`, 'times FIVE db $-$$ & 0x7f', 'cpu all', 'section .text']));
+    else if (kind === 4)
+      this.lines.push(
+        r.pick([
+          'align 4',
+          'align 16',
+          'alignb 8',
+          'align 8, db 0',
+          'resb 3',
+          'resw 2',
+          'resd FIVE',
+          'times 3 db 1, 2',
+          `times ${r.below(9)} nop`,
+          'times FIVE db $-$$ & 0x7f',
+          'cpu all',
+          'section .text',
+        ]),
+      );
     else if (kind < 12) this.lines.push(this.#branch());
     else this.lines.push(this.#instruction());
   }
@@ -145,7 +206,8 @@ export class ProgramWriter {
     const directive = r.pick(['db', 'dw', 'dd', 'dq']);
     const items = Array.from({ length: 1 + r.below(4) }, () => {
       if (r.chance(4)) return r.pick(["'hello'", '"x"', '`a\\n\\x41\\0`', "'abcdefghi'", "''"]);
-      if (directive !== 'db' && r.chance(3)) return r.pick([this.#anyLabel(), `${this.#anyLabel()}+2`, '$', '$$', `${this.#anyLabel()}-${this.#anyLabel()}`]);
+      if (directive !== 'db' && r.chance(3))
+        return r.pick([this.#anyLabel(), `${this.#anyLabel()}+2`, '$', '$$', `${this.#anyLabel()}-${this.#anyLabel()}`]);
       return this.#number(directive !== 'db');
     });
     return `${r.chance(8) ? 'times 2 ' : ''}${directive} ${items.join(', ')}`;
@@ -182,7 +244,20 @@ export class ProgramWriter {
     const width = tail === '' ? '' : r.pick(['', '', '', 'byte ', 'dword ']);
     const a = r.pick(REGISTERS['r32'] as string[]);
     const b = r.pick((REGISTERS['r32'] as string[]).filter((x) => x !== 'esp'));
-    const registers = r.pick([a, a, `${a}+${b}`, `${b}*${r.pick(['2', '4', '8'])}`, `${a}+${b}*${r.pick(['1', '2', '4', '8'])}`, `${b}*${r.pick(['3', '5', '9'])}`, `${b}*4+${a}`, `nosplit ${b}*2`, `${b}+${b}`, `4*${b}+${a}`, `${b}*1+${a}`, `${b}+esp`]);
+    const registers = r.pick([
+      a,
+      a,
+      `${a}+${b}`,
+      `${b}*${r.pick(['2', '4', '8'])}`,
+      `${a}+${b}*${r.pick(['1', '2', '4', '8'])}`,
+      `${b}*${r.pick(['3', '5', '9'])}`,
+      `${b}*4+${a}`,
+      `nosplit ${b}*2`,
+      `${b}+${b}`,
+      `4*${b}+${a}`,
+      `${b}*1+${a}`,
+      `${b}+esp`,
+    ]);
     if (registers.startsWith('nosplit')) return `[nosplit ${segment}${registers.slice(8)}${tail}]`;
     return `[${width}${segment}${registers}${tail}]`;
   }
@@ -190,7 +265,30 @@ export class ProgramWriter {
   #instruction(): string {
     const r = this.#random;
     // The everyday instructions have the most forms and the most habits.
-    const common = ['mov', 'add', 'sub', 'and', 'or', 'xor', 'cmp', 'test', 'adc', 'sbb', 'xchg', 'push', 'pop', 'inc', 'dec', 'shl', 'sar', 'imul', 'lea', 'movzx', 'in', 'out'];
+    const common = [
+      'mov',
+      'add',
+      'sub',
+      'and',
+      'or',
+      'xor',
+      'cmp',
+      'test',
+      'adc',
+      'sbb',
+      'xchg',
+      'push',
+      'pop',
+      'inc',
+      'dec',
+      'shl',
+      'sar',
+      'imul',
+      'lea',
+      'movzx',
+      'in',
+      'out',
+    ];
     const mnemonic = r.chance(3) ? r.pick(common) : r.pick(this.#mnemonics);
     return this.formLine(mnemonic, r.pick(this.#index.mnemonics.get(mnemonic) ?? []));
   }
@@ -204,8 +302,15 @@ export class ProgramWriter {
     const prefixable = rules.every((rule) => !rule.memory) ? '' : r.chance(30) ? `${r.pick(['es', 'cs', 'ss', 'ds', 'fs', 'gs'])} ` : '';
     const text = `${mnemonic}${operands.length > 0 ? ' ' : ''}${operands.join(', ')}`;
     const overridden = /\[[^\]]*:/.test(text) || rules.some((rule) => rule.immediate.startsWith('rel') || rule.immediate.startsWith('far'));
-    if (/^(movs|cmps|stos|lods|scas|ins|outs)[bwd]$/.test(mnemonic) && rules.length === 0) return `${r.pick(['', '', 'rep ', 'repne ', 'a32 ', 'a16 ', 'rep a32 '])}${text}`;
-    if (/^(add|or|and|sub|xor|adc|sbb|inc|dec|neg|not|xadd|cmpxchg|btr|bts|btc|xchg)$/.test(mnemonic) && text.includes('[') && rules[0]?.memory === true && r.chance(8)) return `lock ${text}`;
+    if (/^(movs|cmps|stos|lods|scas|ins|outs)[bwd]$/.test(mnemonic) && rules.length === 0)
+      return `${r.pick(['', '', 'rep ', 'repne ', 'a32 ', 'a16 ', 'rep a32 '])}${text}`;
+    if (
+      /^(add|or|and|sub|xor|adc|sbb|inc|dec|neg|not|xadd|cmpxchg|btr|bts|btc|xchg)$/.test(mnemonic) &&
+      text.includes('[') &&
+      rules[0]?.memory === true &&
+      r.chance(8)
+    )
+      return `lock ${text}`;
     return (overridden ? '' : prefixable) + text;
   }
 
@@ -216,7 +321,10 @@ export class ProgramWriter {
       const memory = this.#memory(rule.place === 'moffs');
       if (form.far) return `${word ?? ''} far ${memory}`;
       if (word === undefined || rule.place === 'moffs' || UNSIZED.test(mnemonic)) return memory;
-      const mayOmit = sized && !/^(crc32|mov[sz]x)$/.test(mnemonic) && form.operands.every((other) => other === rule || (other.register !== '' && !other.memory && other.fixed < 0));
+      const mayOmit =
+        sized &&
+        !/^(crc32|mov[sz]x)$/.test(mnemonic) &&
+        form.operands.every((other) => other === rule || (other.register !== '' && !other.memory && other.fixed < 0));
       return mayOmit && r.chance(2) && form.memoryBits === form.operandSize ? memory : `${word} ${memory}`;
     }
     if (rule.register !== '') {
@@ -237,9 +345,13 @@ export class ProgramWriter {
         return `${rule.immediate === 'far16' ? 'word' : 'dword'} ${r.pick(['8', '0xf000'])}:${r.pick([this.#anyLabel(), '0x1234'])}`;
       default: {
         const bits = rule.immediate === 'i8' ? 8 : rule.immediate === 'i16' || rule.immediate === 's8w' ? 16 : 32;
-        const value = bits > 8 && r.chance(8) ? r.pick([this.#anyLabel(), `${this.#anyLabel()}+1`, '$', '$$+3']) : this.#number(bits === 32);
-        if (!sized && form.operands.length === 1 && bits > 8 && form.operandSize === bits && form.memoryBits === 0) return `${bits === 16 ? 'word' : 'dword'} ${value}`;
-        return mnemonic !== 'enter' && r.chance(12) && bits > 8 && !value.includes('L') ? `strict ${bits === 16 ? 'word' : 'dword'} ${value}` : value;
+        const value =
+          bits > 8 && r.chance(8) ? r.pick([this.#anyLabel(), `${this.#anyLabel()}+1`, '$', '$$+3']) : this.#number(bits === 32);
+        if (!sized && form.operands.length === 1 && bits > 8 && form.operandSize === bits && form.memoryBits === 0)
+          return `${bits === 16 ? 'word' : 'dword'} ${value}`;
+        return mnemonic !== 'enter' && r.chance(12) && bits > 8 && !value.includes('L')
+          ? `strict ${bits === 16 ? 'word' : 'dword'} ${value}`
+          : value;
       }
     }
   }

@@ -25,19 +25,27 @@ interface Options {
 
 function parse(args: readonly string[]): Options {
   const names = args.filter((arg) => !arg.startsWith('--'));
-  const wrong = args.find((arg) => arg.startsWith('--') && arg !== '--quick' && arg !== '--resident') ?? names.find((name) => !WORKLOADS.some((w) => w.name === name));
-  if (wrong !== undefined) throw new Error(`${wrong}: there are --quick and the workloads ${WORKLOADS.map(({ name }) => `"${name}"`).join(', ')}`);
-  return { quick: args.includes('--quick'), resident: args.includes('--resident'), workloads: names.length === 0 ? WORKLOADS : WORKLOADS.filter(({ name }) => names.includes(name)) };
+  const wrong =
+    args.find((arg) => arg.startsWith('--') && arg !== '--quick' && arg !== '--resident') ??
+    names.find((name) => !WORKLOADS.some((w) => w.name === name));
+  if (wrong !== undefined)
+    throw new Error(`${wrong}: there are --quick and the workloads ${WORKLOADS.map(({ name }) => `"${name}"`).join(', ')}`);
+  return {
+    quick: args.includes('--quick'),
+    resident: args.includes('--resident'),
+    workloads: names.length === 0 ? WORKLOADS : WORKLOADS.filter(({ name }) => names.includes(name)),
+  };
 }
 
-const mips = (long: Run, short: Run): number => (long.instructions - short.instructions) / 1e6 / Math.max(long.cpuSeconds - short.cpuSeconds, 0.001);
+const mips = (long: Run, short: Run): number =>
+  (long.instructions - short.instructions) / 1e6 / Math.max(long.cpuSeconds - short.cpuSeconds, 0.001);
 
 /** The better of `times` measurements: what disturbs one only makes it slower. */
 function best(times: number, measure: () => number): number {
   return Math.max(...Array.from({ length: times }, measure));
 }
 
-const columns = (cells: readonly string[]): string => cells.map((cell, i) => (i === 0 ? cell.padEnd(14) : cell.padStart(12))).join('');
+const columns = (cells: readonly string[]): string => cells.map((cell, i) => (i === 0 ? cell.padEnd(12) : cell.padStart(15))).join('');
 const figure = (value: number): string => (value < 100 ? value.toFixed(1) : value.toFixed(0));
 
 /** Peak resident memory of a fresh process that runs a workload on 4 vCPUs with 128 MiB, in MiB. */
@@ -52,7 +60,9 @@ function measure({ quick, workloads }: Options): boolean {
   const withQemu = qemuInstalled();
   const repetitions = quick ? 1 : 2;
   let failed = false;
-  console.log(`Guest MIPS per CPU second${withQemu ? '' : '; qemu-system-i386 is not installed, so there is nothing to compare with'}. Node ${process.versions.node}.`);
+  console.log(
+    `Guest MIPS per CPU second${withQemu ? '' : '; qemu-system-i386 is not installed, so there is nothing to compare with'}. Node ${process.versions.node}.`,
+  );
   console.log(columns(['', 'Exitpoint', ...(withQemu ? ['QEMU -icount', 'ratio', 'aim'] : [])]));
   for (const workload of workloads) {
     const folder = path.join(FOLDER, workload.name.replaceAll(' ', '-'));

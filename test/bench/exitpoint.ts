@@ -24,6 +24,7 @@ export function runOnExitpoint(rom: Uint8Array, cpus = 1): Run {
   };
   const end = machine.run({ instructions: INSTRUCTIONS_MAX });
   const { user, system } = process.cpuUsage(from);
-  if (typeof end === 'string' || end.kind !== 'guestExit') throw new Error(`the guest did not end by itself: ${typeof end === 'string' ? end : end.sentence}`);
+  if (typeof end === 'string' || end.kind !== 'guestExit')
+    throw new Error(`the guest did not end by itself: ${typeof end === 'string' ? end : end.sentence}`);
   return { sum: parseReport(text).sum, instructions: machine.clock.instructions, cpuSeconds: (user + system) / 1e6 };
 }

@@ -28,7 +28,8 @@ function run(command: string, args: readonly string[]): void {
 export function installTools(): void {
   const packages = [...new Set(Object.entries(TOOLS).flatMap(([command, name]) => (isInstalled(command) ? [] : [name])))];
   if (packages.length === 0) return;
-  if (!isInstalled('apt-get') || process.getuid?.() !== 0) throw new Error(`the workloads are built with ${packages.join(', ')}: please install ${packages.length === 1 ? 'it' : 'them'}`);
+  if (!isInstalled('apt-get') || process.getuid?.() !== 0)
+    throw new Error(`the workloads are built with ${packages.join(', ')}: please install ${packages.length === 1 ? 'it' : 'them'}`);
   console.error(`installing ${packages.join(', ')}`);
   run('apt-get', ['update', '-qq']);
   run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages]);
@@ -40,7 +41,8 @@ export function buildRom({ source, defines }: Workload, folder: string): Uint8Ar
   const at = (name: string): string => path.join(folder, name);
   const from = (name: string): string => path.join(GUESTS, name);
   for (const name of ['start', 'loops']) run('nasm', ['-f', 'elf32', from(`${name}.asm`), '-o', at(`${name}.o`)]);
-  for (const name of ['main', source]) run('gcc', [...GCC_FLAGS, ...defines.map((define) => `-D${define}`), '-c', from(`${name}.c`), '-o', at(`${name}.o`)]);
+  for (const name of ['main', source])
+    run('gcc', [...GCC_FLAGS, ...defines.map((define) => `-D${define}`), '-c', from(`${name}.c`), '-o', at(`${name}.o`)]);
   const objects = ['start', 'loops', 'main', source].map((name) => at(`${name}.o`));
   run('ld', ['-m', 'elf_i386', '-z', 'noexecstack', '-T', from('link.ld'), '-o', at('image.elf'), ...objects]);
   run('objcopy', ['-O', 'binary', at('image.elf'), at('image.bin')]);

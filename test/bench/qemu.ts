@@ -22,9 +22,14 @@ export function runOnQemu(rom: Uint8Array, folder: string): Run {
     '-bios', romFile, '-serial', `file:${serial}`, '-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
   ];
   // Node does not tell a child's CPU time; bash does.
-  const { stderr, status } = spawnSync('bash', ['-c', 'TIMEFORMAT="cpu %U %S"; time "$@"', 'bash', QEMU, ...args], { encoding: 'utf8', timeout: 600_000, env: { ...process.env, LC_ALL: 'C' } });
+  const { stderr, status } = spawnSync('bash', ['-c', 'TIMEFORMAT="cpu %U %S"; time "$@"', 'bash', QEMU, ...args], {
+    encoding: 'utf8',
+    timeout: 600_000,
+    env: { ...process.env, LC_ALL: 'C' },
+  });
   const [, user, system] = /cpu ([\d.]+) ([\d.]+)/.exec(stderr) ?? [];
-  if (status !== STATUS_OF_END || user === undefined || system === undefined) throw new Error(`${QEMU} ended with status ${status}: ${stderr.trim()}`);
+  if (status !== STATUS_OF_END || user === undefined || system === undefined)
+    throw new Error(`${QEMU} ended with status ${status}: ${stderr.trim()}`);
   const { sum, tsc } = parseReport(fs.readFileSync(serial, 'utf8'));
   return { sum, instructions: tsc, cpuSeconds: Number(user) + Number(system) };
 }

@@ -1,21 +1,6 @@
 import { type Processor, Stop } from '../../src/machine/cpu/processor.ts';
 import type { CpuUnderTest, Step } from './adapter.ts';
-import {
-  CODE,
-  CS,
-  DATA,
-  DS,
-  ES,
-  type Environment,
-  environments,
-  FS,
-  GS,
-  HOLE,
-  READ_ONLY,
-  type Segment,
-  SS,
-  WINDOW,
-} from './environment.ts';
+import { CODE, CS, DATA, descriptors, type Environment, environments, HOLE, READ_ONLY, type Segment, SS, WINDOW } from './environment.ts';
 
 /**
  * Our processor as a `CpuUnderTest`, through nothing but what a guest and the VMM can do: a small kernel in guest memory sets up

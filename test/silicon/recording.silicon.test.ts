@@ -56,12 +56,16 @@ describe('the recorded vectors', () => {
     expect(Buffer.compare(encodeVectors(header, vectors), file)).toBe(0);
   });
 
-  test('the cases can be made again from the seed', () => {
-    const first = [...cases(header.seed, 2000)];
-    const same = first.map((c, i) => [c.form, [...c.bytes], [...c.registers], [...(vectors[i] as Vector).bytes]]);
-    expect(same.map(([form, bytes, registers]) => [form, bytes, registers])).toEqual(
-      vectors.slice(0, 2000).map((v) => [v.form, [...v.bytes], [...v.registers]]),
-    );
+  test('the cases can be made again from the seed; those that were left out are few', () => {
+    let k = 0;
+    let leftOut = 0;
+    for (const c of cases(header.seed, 3000)) {
+      const v = vectors[k] as Vector;
+      if (v.form === c.form && Buffer.compare(v.bytes, Uint8Array.from(c.bytes)) === 0 && v.registers.every((r, i) => r === c.registers[i])) k++;
+      else leftOut++;
+    }
+    expect(leftOut).toBeLessThan(10);
+    expect(k + leftOut).toBe(3000);
   });
 
   test('additions and subtractions of registers are those of arithmetic', () => {

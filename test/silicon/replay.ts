@@ -1,7 +1,7 @@
 import type { CpuUnderTest } from './adapter.ts';
 import { background, CODE, type Environment, environments } from './environment.ts';
 import { type Header, NONE, type Vector } from './format.ts';
-import { COMPARED, mayBeUndone, partsOf, undefinedIn, undefinedMemory } from './undefined-flags.ts';
+import { COMPARED, mayBeUndone, partsOf, undefinedBits, undefinedIn, undefinedMemory } from './undefined-flags.ts';
 
 /** One vector that came out differently. */
 export interface Mismatch {
@@ -68,9 +68,10 @@ export function replay(header: Header, vectors: readonly Vector[], cpu: CpuUnder
       cpu.readRegisters(registers);
       const skipped = destination ? destinationOf(v) : -1;
       const partial = mayBeUndone(v);
+      const defined = ~undefinedBits(v);
       registers.forEach((r, i) => {
         const want = v.outcome.registers[i] as number;
-        if (r !== want && i !== skipped && !(partial && r === v.registers[i]))
+        if (((r ^ want) & defined) !== 0 && i !== skipped && !(partial && r === v.registers[i]))
           differences.push(`${names[i]} ${hex(r)}, expected ${hex(want)}`);
       });
       cpu.readSegments(segments);

@@ -90,6 +90,9 @@ export function undefinedIn(v: Vector): Undefined {
   }
 }
 
+/** Bits of the destination that LAR leaves undefined: 19 to 16, where some processors give the limit's (SDM, LAR, "Description"). */
+export const undefinedBits = (v: Vector): number => (v.form.startsWith('lar Gv,Ew 32') ? 0x000f_0000 : 0);
+
 /**
  * True for a fault that on the recorded processor came after a part of the instruction: registers that POPA had loaded, what ENTER, PUSHA
  * or CALL had stored. The manual promises none of it, so having done nothing is right as well. (Iterations of a REP before the fault are

@@ -21,7 +21,7 @@ export const Stop = {
   wrmsr: 5,
   /** The processor shut down (triple fault). */
   tripleFault: 6,
-  /** PAUSE, only when it was asked for by `pauseExits`. Already retired. */
+  /** PAUSE, only when it was asked for by `pauseStops`. Already retired. */
   pause: 7,
   /** The guest became able to take interrupts (STI, POPF, IRET, CR8, end of a shadow) and `interruptWindow` was set. */
   interruptWindow: 8,
@@ -86,7 +86,8 @@ export interface Processor {
   readonly nmiAllowed: boolean;
   /** Ask for Stop.interruptWindow as soon as `interruptible` becomes true. */
   interruptWindow: boolean;
-  pauseExits: boolean;
+  /** Ask for Stop.pause at each PAUSE. */
+  pauseStops: boolean;
   /** Linear addresses (u32) before whose instructions `run` stops (Stop.breakpoint); not before the one at which it stopped last. Setting drops decoded code. */
   breakpoints: ReadonlySet<number>;
 

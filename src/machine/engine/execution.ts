@@ -57,7 +57,7 @@ export class Execution implements Processor {
   retired = 0;
   alone = false;
   interruptWindow = false;
-  pauseExits = false;
+  pauseStops = false;
 
   private readonly view: DataView;
   private readonly bytes: Uint8Array;
@@ -329,7 +329,7 @@ export class Execution implements Processor {
           view.setInt32(State.halted, 1, true);
           return Stop.hlt;
         case Leave.pause:
-          if (this.pauseExits) return Stop.pause;
+          if (this.pauseStops) return Stop.pause;
           break;
         default:
           if (!this.deliverFault(...this.faultOf(reason))) return Stop.tripleFault;

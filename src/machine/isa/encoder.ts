@@ -34,7 +34,12 @@ export interface AddressParts {
 
 const SP = 4;
 const BP = 5;
-const SCALE_BITS = new Map([[1, 0], [2, 1], [4, 2], [8, 3]]);
+const SCALE_BITS = new Map([
+  [1, 0],
+  [2, 1],
+  [4, 2],
+  [8, 3],
+]);
 
 /** The bytes of an address, or a sentence that says why there are none (SDM volume 2, "Addressing-Mode Encoding of ModR/M and SIB Bytes"). */
 export function effectiveAddress(parts: AddressParts): EffectiveAddress | string {
@@ -54,7 +59,16 @@ function address16(parts: AddressParts): EffectiveAddress | string {
 }
 
 /** r/m by base * 16 + index, with -1 for none. */
-const RM16 = new Map([[3 * 16 + 6, 0], [3 * 16 + 7, 1], [5 * 16 + 6, 2], [5 * 16 + 7, 3], [-16 + 6, 4], [-16 + 7, 5], [5 * 16 - 1, 6], [3 * 16 - 1, 7]]);
+const RM16 = new Map([
+  [3 * 16 + 6, 0],
+  [3 * 16 + 7, 1],
+  [5 * 16 + 6, 2],
+  [5 * 16 + 7, 3],
+  [-16 + 6, 4],
+  [-16 + 7, 5],
+  [5 * 16 - 1, 6],
+  [3 * 16 - 1, 7],
+]);
 
 function address32(parts: AddressParts): EffectiveAddress | string {
   const displacement = parts.displacement | 0;
@@ -73,11 +87,19 @@ function address32(parts: AddressParts): EffectiveAddress | string {
   if (ss === undefined) return `a register cannot be scaled by ${scale}`;
   if (index < 0 && base !== SP) return withDisplacement(32, base, -1, displacement, parts, base !== BP);
   const indexField = index < 0 ? SP : index;
-  if (base < 0) return { addressBits: 32, modrm: 4, sib: (ss << 6) | (indexField << 3) | 5, displacement, displacementBytes: 4, absolute: false };
+  if (base < 0)
+    return { addressBits: 32, modrm: 4, sib: (ss << 6) | (indexField << 3) | 5, displacement, displacementBytes: 4, absolute: false };
   return withDisplacement(32, 4, (ss << 6) | (indexField << 3) | base, displacement, parts, base !== BP);
 }
 
-function withDisplacement(addressBits: 16 | 32, rm: number, sib: number, displacement: number, parts: AddressParts, mayOmit: boolean): EffectiveAddress {
+function withDisplacement(
+  addressBits: 16 | 32,
+  rm: number,
+  sib: number,
+  displacement: number,
+  parts: AddressParts,
+  mayOmit: boolean,
+): EffectiveAddress {
   const wide = addressBits === 16 ? 2 : 4;
   const free = parts.forcedBits === 0 && !parts.relocatable;
   if (free && displacement === 0 && mayOmit) return { addressBits, modrm: rm, sib, displacement, displacementBytes: 0, absolute: false };

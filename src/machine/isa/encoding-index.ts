@@ -25,7 +25,13 @@ export type RegisterClass = 'r8' | 'r16' | 'r32' | 'sreg' | 'cr' | 'dr' | 'tr' |
 /** `s8w` and `s8d` are bytes sign-extended to a word or doubleword; `one` is the constant 1 of the shift group. */
 export type ImmediateKind = 'i8' | 'i16' | 'i32' | 's8w' | 's8d' | 'one' | 'rel8' | 'rel16' | 'rel32' | 'far16' | 'far32';
 
-const rule = (register: RegisterClass | '', place: OperandRule['place'], fixed = -1): OperandRule => ({ register, fixed, memory: false, immediate: '', place });
+const rule = (register: RegisterClass | '', place: OperandRule['place'], fixed = -1): OperandRule => ({
+  register,
+  fixed,
+  memory: false,
+  immediate: '',
+  place,
+});
 const registerOrMemory = (register: RegisterClass): OperandRule => ({ register, fixed: -1, memory: true, immediate: '', place: 'rm' });
 const immediate = (kind: ImmediateKind): OperandRule => ({ register: '', fixed: -1, memory: false, immediate: kind, place: 'immediate' });
 
@@ -159,7 +165,8 @@ export type EncodingFormData = readonly [string, string, number, number, number,
 
 export const ENCODING_INDEX_VERSION = 1;
 
-const bytesOf = (hexadecimal: string): Uint8Array => Uint8Array.from({ length: hexadecimal.length / 2 }, (_, i) => Number.parseInt(hexadecimal.slice(2 * i, 2 * i + 2), 16));
+const bytesOf = (hexadecimal: string): Uint8Array =>
+  Uint8Array.from({ length: hexadecimal.length / 2 }, (_, i) => Number.parseInt(hexadecimal.slice(2 * i, 2 * i + 2), 16));
 
 /**
  * The index from its JSON data.

@@ -25,20 +25,54 @@ const K = OpCodeOperandKind;
 
 /** iced's operand kinds under our names; what is absent here is not assembled (MPX, CET with 64-bit operands, AVX…). */
 const KIND_NAMES = new Map<number, string>([
-  [K.r8_or_mem, 'rm8'], [K.r16_or_mem, 'rm16'], [K.r32_or_mem, 'rm32'],
-  [K.r8_reg, 'r8'], [K.r16_reg, 'r16'], [K.r32_reg, 'r32'],
-  [K.r8_opcode, 'o8'], [K.r16_opcode, 'o16'], [K.r32_opcode, 'o32'],
-  [K.r16_rm, 'b16'], [K.r32_rm, 'b32'],
-  [K.mem, 'm'], [K.mem_offs, 'moffs'],
-  [K.al, 'al'], [K.cl, 'cl'], [K.ax, 'ax'], [K.dx, 'dx'], [K.eax, 'eax'],
-  [K.es, 'es'], [K.cs, 'cs'], [K.ss, 'ss'], [K.ds, 'ds'], [K.fs, 'fs'], [K.gs, 'gs'],
-  [K.seg_reg, 'sreg'], [K.cr_reg, 'cr'], [K.dr_reg, 'dr'], [K.tr_reg, 'tr'],
-  [K.mm_reg, 'mm'], [K.mm_or_mem, 'mmrm'], [K.mm_rm, 'mmb'],
-  [K.xmm_reg, 'xmm'], [K.xmm_or_mem, 'xmmrm'], [K.xmm_rm, 'xmmb'],
-  [K.st0, 'st0'], [K.sti_opcode, 'sti'],
-  [K.imm8, 'i8'], [K.imm8_const_1, 'one'], [K.imm8sex16, 's8w'], [K.imm8sex32, 's8d'], [K.imm16, 'i16'], [K.imm32, 'i32'],
-  [K.br16_1, 'rel8'], [K.br32_1, 'rel8'], [K.br16_2, 'rel16'], [K.br32_4, 'rel32'],
-  [K.farbr2_2, 'far16'], [K.farbr4_2, 'far32'],
+  [K.r8_or_mem, 'rm8'],
+  [K.r16_or_mem, 'rm16'],
+  [K.r32_or_mem, 'rm32'],
+  [K.r8_reg, 'r8'],
+  [K.r16_reg, 'r16'],
+  [K.r32_reg, 'r32'],
+  [K.r8_opcode, 'o8'],
+  [K.r16_opcode, 'o16'],
+  [K.r32_opcode, 'o32'],
+  [K.r16_rm, 'b16'],
+  [K.r32_rm, 'b32'],
+  [K.mem, 'm'],
+  [K.mem_offs, 'moffs'],
+  [K.al, 'al'],
+  [K.cl, 'cl'],
+  [K.ax, 'ax'],
+  [K.dx, 'dx'],
+  [K.eax, 'eax'],
+  [K.es, 'es'],
+  [K.cs, 'cs'],
+  [K.ss, 'ss'],
+  [K.ds, 'ds'],
+  [K.fs, 'fs'],
+  [K.gs, 'gs'],
+  [K.seg_reg, 'sreg'],
+  [K.cr_reg, 'cr'],
+  [K.dr_reg, 'dr'],
+  [K.tr_reg, 'tr'],
+  [K.mm_reg, 'mm'],
+  [K.mm_or_mem, 'mmrm'],
+  [K.mm_rm, 'mmb'],
+  [K.xmm_reg, 'xmm'],
+  [K.xmm_or_mem, 'xmmrm'],
+  [K.xmm_rm, 'xmmb'],
+  [K.st0, 'st0'],
+  [K.sti_opcode, 'sti'],
+  [K.imm8, 'i8'],
+  [K.imm8_const_1, 'one'],
+  [K.imm8sex16, 's8w'],
+  [K.imm8sex32, 's8d'],
+  [K.imm16, 'i16'],
+  [K.imm32, 'i32'],
+  [K.br16_1, 'rel8'],
+  [K.br32_1, 'rel8'],
+  [K.br16_2, 'rel16'],
+  [K.br32_4, 'rel32'],
+  [K.farbr2_2, 'far16'],
+  [K.farbr4_2, 'far32'],
 ]);
 
 /** Operands of string instructions and XLAT: the mnemonic says them. */
@@ -63,9 +97,24 @@ const PREFIXES = new Map<number, number>([
 const SKIPPED_CODES =
   /_F6r1|Cmpxchg486|Mov[sz]x_r16_rm16|_F7r1|_82$|_8F|Umov|Reservednop|Loadall|Storeall|Cl1invmb|Xbts|Ibts|Jmpe|Bb0|Bb1|Cpu_|Cyrix|_D6|Fstp_sti_D|Fcom_st0_sti_DCD0|Fcomp_st0_sti_D|Fxch_st0_sti_D|Fstpnce|Frint2|Frichop|Frinear|Ftstp|Altinst|Dmint|_0FA6|_0FA7|Fnstdw|Fstdw|Fstsg|Fnstsg|Xsha512|Xstore_alt|F(n|r)?setpm|Frstpm|Incssp|Rdssp|Wrss|Wruss|Ptwrite|Rdshr|Wrshr|Vmgexit|Popw_CS|Bswap_r16|Ccs_|Rdudbg|Wrudbg|Tdcall|Aesdec.*kl|Aesenc.*kl|Encodekey|Loadiwkey|Pmulhrw_|Aor_|Aand_|Aadd_|Axor_/;
 
-/** Mnemonics that iced's name does not give: the operand size is a suffix of the code only. */
+/** Conditions by iced's name, with their synonyms. */
 const CONDITIONS: Readonly<Record<string, readonly string[]>> = {
-  o: [], no: [], s: [], ns: [], b: ['c', 'nae'], ae: ['nc', 'nb'], e: ['z'], ne: ['nz'], be: ['na'], a: ['nbe'], p: ['pe'], np: ['po'], l: ['nge'], ge: ['nl'], le: ['ng'], g: ['nle'],
+  o: [],
+  no: [],
+  s: [],
+  ns: [],
+  b: ['c', 'nae'],
+  ae: ['nc', 'nb'],
+  e: ['z'],
+  ne: ['nz'],
+  be: ['na'],
+  a: ['nbe'],
+  p: ['pe'],
+  np: ['po'],
+  l: ['nge'],
+  ge: ['nl'],
+  le: ['ng'],
+  g: ['nle'],
 };
 
 /** Makes the index. Pure: the same iced-x86 gives the same data. */
@@ -88,8 +137,15 @@ export function generateEncodingIndex(): EncodingIndexData {
     // At equal length the sign-extended byte is customary; the rest stays in opcode order, which puts "r/m, r" before "r, r/m".
     const ordered = [...list.filter(hasSignExtendedByte), ...list.filter((d) => !hasSignExtendedByte(d))];
     mnemonics[name] = ordered.map((d) => [
-      d.operands.join(','), d.opcode, d.modrm, d.operandSize, d.addressSize, d.prefix, d.memoryBits,
-      (d.wait ? 1 : 0) | (d.defaultSized ? 2 : 0) | (d.far ? 4 : 0), d.tail,
+      d.operands.join(','),
+      d.opcode,
+      d.modrm,
+      d.operandSize,
+      d.addressSize,
+      d.prefix,
+      d.memoryBits,
+      (d.wait ? 1 : 0) | (d.defaultSized ? 2 : 0) | (d.far ? 4 : 0),
+      d.tail,
     ]);
   }
   return { version: ENCODING_INDEX_VERSION, mnemonics };
@@ -104,9 +160,9 @@ function draftOf(code: Code): { name: string; draft: Draft } | null {
   const info = CodeExt.opCode(code);
   try {
     if (!info.isInstruction || info.encoding !== EncodingKind.Legacy || !(info.mode16 || info.mode32)) return null;
-    const escape = ESCAPES.get(info.table);
+    const leading = ESCAPES.get(info.table);
     const prefix = PREFIXES.get(info.mandatoryPrefix);
-    if (escape === undefined || prefix === undefined) return null;
+    if (leading === undefined || prefix === undefined) return null;
     const operands: string[] = [];
     let implicit = false;
     let modrm = info.groupIndex >= 0 ? info.groupIndex : NO_MODRM;
@@ -124,7 +180,7 @@ function draftOf(code: Code): { name: string; draft: Draft } | null {
     const name = (Mnemonic[info.mnemonic] as string).toLowerCase();
     if (name === 'undoc') return null;
     const isString = implicit && !name.startsWith('mask');
-    const opcode = escape + (info.opCodeLength === 2 ? hexByte(info.opCode >>> 8) + hexByte(info.opCode & 0xff) : hexByte(info.opCode));
+    const opcode = leading + (info.opCodeLength === 2 ? hexByte(info.opCode >>> 8) + hexByte(info.opCode & 0xff) : hexByte(info.opCode));
     const bits = 8 * MemorySizeExt.size(info.memorySize);
     return {
       name,
@@ -164,7 +220,8 @@ function amend(drafts: Map<string, Draft[]>, put: Put): void {
   for (const name of ['aam', 'aad']) for (const d of [...of(name)]) put(name, { ...d, operands: [], tail: '0A' });
   // Two-operand IMUL by an immediate multiplies the register by itself: reg and r/m hold the same number.
   for (const d of [...of('imul')])
-    if (d.operands.length === 3 && d.operands[2] !== undefined && d.operands[0] !== undefined) put('imul', { ...d, operands: [d.operands[0], d.operands[2]], modrm: SLASH_R });
+    if (d.operands.length === 3 && d.operands[2] !== undefined && d.operands[0] !== undefined)
+      put('imul', { ...d, operands: [d.operands[0], d.operands[2]], modrm: SLASH_R });
   // LOOP and its kin may name their counter.
   for (const name of ['loop', 'loope', 'loopne'])
     for (const d of [...of(name)]) put(name, { ...d, operands: ['rel8', d.addressSize === 16 ? 'cx' : 'ecx'] });
@@ -172,8 +229,16 @@ function amend(drafts: Map<string, Draft[]>, put: Put): void {
   for (const [condition, synonyms] of Object.entries(CONDITIONS))
     for (const synonym of synonyms) for (const stem of ['j', 'set', 'cmov']) alias(stem + synonym, stem + condition);
   const names: readonly (readonly [string, string])[] = [
-    ['loopz', 'loope'], ['loopnz', 'loopne'], ['sal', 'shl'], ['retn', 'ret'], ['xlat', 'xlatb'], ['icebp', 'int1'], ['fwait', 'wait'],
-    ['ud2a', 'ud2'], ['ud2b', 'ud1'], ['int03', 'int3'],
+    ['loopz', 'loope'],
+    ['loopnz', 'loopne'],
+    ['sal', 'shl'],
+    ['retn', 'ret'],
+    ['xlat', 'xlatb'],
+    ['icebp', 'int1'],
+    ['fwait', 'wait'],
+    ['ud2a', 'ud2'],
+    ['ud2b', 'ud1'],
+    ['int03', 'int3'],
   ];
   for (const [name, original] of names) alias(name, original);
 }
@@ -185,13 +250,48 @@ function amendSizes(of: (name: string) => Draft[], drafts: Map<string, Draft[]>,
     const word = of(stem);
     const double = of(`${stem}d`);
     drafts.set(`${stem}w`, word);
-    drafts.set(stem, [...word, ...double].map((d) => ({ ...d, defaultSized: true })));
+    drafts.set(
+      stem,
+      [...word, ...double].map((d) => ({ ...d, defaultSized: true })),
+    );
   }
   for (const d of of('ret').concat(of('retf'))) d.defaultSized = true;
   for (const stem of ['ret', 'retf', 'retn'])
-    for (const [suffix, size] of [['w', 16], ['d', 32]] as const)
-      drafts.set(stem + suffix, of(stem === 'retn' ? 'ret' : stem).filter((d) => d.operandSize === size).map((d) => ({ ...d, defaultSized: false })));
-  for (const name of ['enter', 'leave', 'lgdt', 'lidt', 'sgdt', 'sidt', 'nop', 'loop', 'loope', 'loopne', 'jcxz', 'jecxz', 'syscall', 'sysret', 'sysexit', 'getsec', 'xabort', 'fldenv', 'fnstenv', 'fstenv', 'frstor', 'fnsave', 'fsave'])
+    for (const [suffix, size] of [
+      ['w', 16],
+      ['d', 32],
+    ] as const)
+      drafts.set(
+        stem + suffix,
+        of(stem === 'retn' ? 'ret' : stem)
+          .filter((d) => d.operandSize === size)
+          .map((d) => ({ ...d, defaultSized: false })),
+      );
+  for (const name of [
+    'enter',
+    'leave',
+    'lgdt',
+    'lidt',
+    'sgdt',
+    'sidt',
+    'nop',
+    'loop',
+    'loope',
+    'loopne',
+    'jcxz',
+    'jecxz',
+    'syscall',
+    'sysret',
+    'sysexit',
+    'getsec',
+    'xabort',
+    'fldenv',
+    'fnstenv',
+    'fstenv',
+    'frstor',
+    'fnsave',
+    'fsave',
+  ])
     for (const d of of(name)) if (name !== 'nop' || d.operands.length === 0) d.defaultSized = d.operandSize !== 0;
   for (const [name, list] of drafts) {
     const jumps = name === 'jmp' || name === 'call' || /^j/.test(name);
@@ -203,12 +303,28 @@ function amendSizes(of: (name: string) => Draft[], drafts: Map<string, Draft[]>,
         d.memoryBits = d.operandSize;
       }
       // Pushing a segment register or an immediate.
-      if ((name === 'push' || name === 'pop') && d.operands.length === 1 && only !== undefined && !/^(rm|o)\d+$/.test(only)) d.defaultSized = true;
+      if ((name === 'push' || name === 'pop') && d.operands.length === 1 && only !== undefined && !/^(rm|o)\d+$/.test(only))
+        d.defaultSized = true;
     }
   }
   // NOP alone is one byte in every mode.
-  drafts.set('nop', of('nop').filter((d) => d.operands.length === 1));
-  put('nop', { operands: [], opcode: '90', modrm: NO_MODRM, operandSize: 0, addressSize: 0, prefix: 0, memoryBits: 0, wait: false, far: false, defaultSized: false, tail: '' });
+  drafts.set(
+    'nop',
+    of('nop').filter((d) => d.operands.length === 1),
+  );
+  put('nop', {
+    operands: [],
+    opcode: '90',
+    modrm: NO_MODRM,
+    operandSize: 0,
+    addressSize: 0,
+    prefix: 0,
+    memoryBits: 0,
+    wait: false,
+    far: false,
+    defaultSized: false,
+    tail: '',
+  });
 }
 
 /** System instructions that move 16 bits whatever the operand size: memory forms, and some register forms, take no operand-size prefix. */
@@ -226,13 +342,23 @@ function amendSystem(of: (name: string) => Draft[], drafts: Map<string, Draft[]>
   drafts.set('arpl', [{ ...arpl, operandSize: 0, memoryBits: 16 }]);
   for (const name of ['lar', 'lsl']) {
     const [word, double] = [of(name)[0] as Draft, of(name)[1] as Draft];
-    drafts.set(name, [word, { ...double, operands: ['r32', 'rm16'], memoryBits: 16 }, { ...double, operands: ['r32', 'b32'] }, { ...word, operands: ['r16', 'b32'] }]);
+    drafts.set(name, [
+      word,
+      { ...double, operands: ['r32', 'rm16'], memoryBits: 16 },
+      { ...double, operands: ['r32', 'b32'] },
+      { ...word, operands: ['r16', 'b32'] },
+    ]);
   }
   const moves: Draft[] = [];
   for (const d of of('mov')) {
     const [first, second] = d.operands;
     if (first === 'sreg') {
-      if (second === 'rm16') moves.push(neutral({ ...d, operands: ['sreg', 'b16'] }), neutral({ ...d, operands: ['sreg', 'b32'] }), neutral({ ...d, operands: ['sreg', 'm'] }));
+      if (second === 'rm16')
+        moves.push(
+          neutral({ ...d, operands: ['sreg', 'b16'] }),
+          neutral({ ...d, operands: ['sreg', 'b32'] }),
+          neutral({ ...d, operands: ['sreg', 'm'] }),
+        );
     } else if (second === 'sreg') {
       if (first === 'rm16') moves.push({ ...d, operands: ['b16', 'sreg'] }, neutral({ ...d, operands: ['m', 'sreg'] }));
       else moves.push({ ...d, operands: ['b32', 'sreg'] });
@@ -265,10 +391,14 @@ function amendFloating(of: (name: string) => Draft[], drafts: Map<string, Draft[
       const [first, second] = d.operands;
       if (first === 'st0' && second === 'sti') list.push({ ...d, operands: ['sti'] });
       if (first === 'sti' && second === 'st0' && name.endsWith('p')) list.push({ ...d, operands: ['sti'] });
-      const alone = (first === 'sti' && second === 'st0' && name.endsWith('p')) || (first === 'st0' && second === 'sti' && /^f(xch|ucom|ucomp|com|comp|ucomi|ucomip|comi|comip)$/.test(name));
+      const alone =
+        (first === 'sti' && second === 'st0' && name.endsWith('p')) ||
+        (first === 'st0' && second === 'sti' && /^f(xch|ucom|ucomp|com|comp|ucomi|ucomip|comi|comip)$/.test(name));
       if (alone) list.push({ ...d, operands: [], opcode: plusOne(d.opcode) });
     }
-    for (const d of [...list]) if (d.operands.length === 1 && d.operands[0] === 'sti' && /^fu?comp?$/.test(name) && !list.some((e) => e.operands.length === 0)) list.push({ ...d, operands: [], opcode: plusOne(d.opcode) });
+    for (const d of [...list])
+      if (d.operands.length === 1 && d.operands[0] === 'sti' && /^fu?comp?$/.test(name) && !list.some((e) => e.operands.length === 0))
+        list.push({ ...d, operands: [], opcode: plusOne(d.opcode) });
   }
 }
 
@@ -280,5 +410,6 @@ function amendComparisons(of: (name: string) => Draft[], put: Put): void {
   const predicates = ['eq', 'lt', 'le', 'unord', 'neq', 'nlt', 'nle', 'ord'];
   for (const suffix of ['ps', 'pd', 'ss', 'sd'])
     for (const d of [...of(`cmp${suffix}`)])
-      if (d.operands.length === 3) predicates.forEach((p, i) => put(`cmp${p}${suffix}`, { ...d, operands: d.operands.slice(0, 2), tail: hexByte(i) }));
+      if (d.operands.length === 3)
+        predicates.forEach((p, i) => put(`cmp${p}${suffix}`, { ...d, operands: d.operands.slice(0, 2), tail: hexByte(i) }));
 }

@@ -125,6 +125,7 @@ export class Schedule implements Stateful<ScheduleState> {
     this.left -= retired;
     switch (result) {
       case RunResult.waits:
+      case RunResult.paused:
         this.turn(v);
         break;
       case RunResult.failed:

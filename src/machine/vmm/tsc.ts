@@ -20,12 +20,13 @@ export class TimeStamp implements Stateful<TimeStampState> {
     this.offsets = new Float64Array(vcpus);
   }
 
-  /** The counter of a vCPU, once `retired` more instructions than the clock knows of have retired. */
-  at(vcpu: number, retired = 0): number {
-    const now = this.clock.nowAfter(retired);
-    const ticks = this.hz >= 1e9 ? now * (this.hz / 1e9) : Math.floor(now / (1e9 / this.hz));
-    const sum = ticks + (this.offsets[vcpu] as number);
-    return sum < 0 ? sum + TWO_53 : sum % TWO_53;
+  /** The counter of a vCPU, `laterNs` after the clock's present. */
+  at(vcpu: number, laterNs = 0): number {
+    return this.ticks(vcpu, this.clock.nowNs + laterNs);
+  }
+  /** The counter once `retired` more instructions than the clock knows of have retired: exact, however a run is cut into pieces. */
+  atInstruction(vcpu: number, retired: number): number {
+    return this.ticks(vcpu, this.clock.nowAfter(retired));
   }
   low(vcpu: number): number {
     return this.at(vcpu) % TWO_32;
@@ -37,6 +38,12 @@ export class TimeStamp implements Stateful<TimeStampState> {
   set(vcpu: number, low: number, high: number): void {
     this.offsets[vcpu] = 0;
     this.offsets[vcpu] = (high % 0x20_0000) * TWO_32 + low - this.at(vcpu);
+  }
+
+  private ticks(vcpu: number, nowNs: number): number {
+    const ticks = this.hz >= 1e9 ? nowNs * (this.hz / 1e9) : Math.floor(nowNs / (1e9 / this.hz));
+    const sum = ticks + (this.offsets[vcpu] as number);
+    return sum < 0 ? sum + TWO_53 : sum % TWO_53;
   }
 
   save(): TimeStampState {

@@ -54,6 +54,9 @@ export class Vm implements VlapicWiring, Stateful<VmState> {
   readonly ports = new PortBus();
   readonly mmio = new MmioBus();
 
+  /** VM_CAP_PAUSE_EXIT: PAUSE exits to userspace. Off by default. Otherwise PAUSE only ends the vCPU's turn, since it spins for another. */
+  readonly pauseExits: boolean = false;
+
   // wiring, set once by the machine model
   lapics: readonly Vlapic[] = [];
   pic: InterruptController | undefined;
@@ -92,6 +95,7 @@ export class Vm implements VlapicWiring, Stateful<VmState> {
     readonly ledger: LedgerWriter,
   ) {
     this.vcpuCount = vcpuCount;
+    processor.pauseStops = vcpuCount > 1 || this.pauseExits;
     this.vcpus = Array.from({ length: vcpuCount }, (_, id) => new Vcpu(id));
   }
 

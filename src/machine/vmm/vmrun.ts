@@ -34,6 +34,8 @@ export const RunResult = {
   panicked: 4,
   /** An instruction breakpoint is at EIP. */
   breakpoint: 5,
+  /** The guest executed PAUSE: whoever it spins for should have a turn. */
+  paused: 6,
 } as const;
 export type RunResult = (typeof RunResult)[keyof typeof RunResult];
 
@@ -375,6 +377,7 @@ export class VmRun {
         this.tripleFault(v);
         return GO_ON;
       case Stop.pause:
+        if (!this.vm.pauseExits) return RunResult.paused;
         this.open(v, ExitCode.PAUSE, 0, 0, false, 1);
         return RunResult.exit;
       case Stop.breakpoint:

@@ -49,7 +49,7 @@ export class FakeProcessor implements Processor {
   selected = 0;
   retired = 0;
   interruptWindow = false;
-  pauseExits = false;
+  pauseStops = false;
   readonly exit: ExitInfo = { port: 0, gpa: 0, gla: 0, msr: 0, size: 0, write: false, value: 0, valueHigh: 0, string: false, rep: false };
   readonly requests: Requests = {
     read: { state: 0, gpa: 0, size: 0, value: 0, valueHigh: 0 }, write: { state: 0, gpa: 0, size: 0 }, inout: { state: 0, value: 0 },
@@ -236,7 +236,7 @@ export class FakeProcessor implements Processor {
     if (name === 'cs.access') return 0xc09b;
     return name.endsWith('.base') ? 0 : 0;
   }
-  setBreakpoints(): void {}
+  breakpoints: ReadonlySet<number> = new Set();
   setRegister(): boolean {
     return false;
   }
