@@ -234,7 +234,8 @@ start16:
 ; EXPECT: illumos-13253: end vm-abort line 41
 ; EXPECT: illumos-13253: ipi 1 INIT: vCPU1 notSent, vCPU2 notSent, vCPU3 notSent
 ; EXPECT: illumos-13253: exits 6
-; EXPECT: illumos: end vm-abort
+; EXPECT: illumos: end vm-abort line 165
+; EXPECT: illumos: end-note "opcode 87 is not emulated on MMIO"
 ; EXPECT: illumos: ipi 1 INIT: vCPU1 reached, vCPU2 reached, vCPU3 reached
 ; EXPECT: illumos: ipi 2 SIPI 09: vCPU3 reached
 ; EXPECT: illumos: ipi 3 SIPI 08: vCPU1 reached, vCPU2 reached, vCPU3 refused
@@ -243,4 +244,5 @@ start16:
 ; EXPECT: illumos: ipi 6 NMI: vCPU1 reached
 ; EXPECT: illumos: ipi 7 FIXED 30: vCPU3 refused
 ; EXPECT: illumos: ipis 7
-; EXPECT: illumos: exits INOUT 5
+; EXPECT: illumos: exits INOUT 6
+; EXPECT: illumos: exits 45

@@ -269,7 +269,7 @@ start16:                                ; CS base FFFF0000h; a near jump is all 
 ; EXPECT: illumos: end stuck
 ; EXPECT: illumos: ipis 33
 ; EXPECT: illumos: ipi 7 FIXED 40: vCPU1 reached
-; EXPECT: illumos: ipi 14 FIXED 40: vCPU0 notSent, vCPU1 notSent, vCPU2 notSent, vCPU3 notSent
+; EXPECT: illumos: ipi 14 FIXED 40: vCPU0 notAddressed senderExcluded, vCPU1 notSent, vCPU2 notSent, vCPU3 notSent
 ; EXPECT: illumos: ipi 23 FIXED 40: vCPU3 refused softwareDisabled
 ; EXPECT: illumos: ipi 25 SIPI 08: vCPU3 refused
 ; EXPECT: illumos-2020-10: console "FIXED, level, de-assert       0111\n"

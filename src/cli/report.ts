@@ -7,7 +7,7 @@ import type { ExitRecord, IpiRecord, LedgerReader } from '../machine/ledger/reco
 import { Verdict } from '../machine/ledger/verdict.ts';
 import { verdictName } from '../machine/ledger/words.ts';
 import { Status } from './errors.ts';
-import { type Finished, place } from './finished.ts';
+import { type Finished, linear, place } from './finished.ts';
 import type { Paint } from './paint.ts';
 import type { Rom } from './rom.ts';
 import { grouped, padEnd, wrap } from './table.ts';
@@ -26,12 +26,12 @@ export const traceIpi = (ipi: IpiRecord, rom: Rom, paint: Paint): string =>
   `${paint.dim(`${time(ipi.timeNs).padStart(15)}  `)}${padEnd(`i#${ipi.number}`, 7)} ${padEnd(place(rom, ipi), 16)} ${paint.cyan(padEnd(ipiWords(ipi), 10))} ${explainIpi(ipi)}`;
 
 /** What a breakpoint stopped at, in one sentence. */
-export function hitSentence(hit: Hit, rom: Rom): string {
+export function hitSentence(hit: Hit, run: Finished): string {
   const { focus, breakpoint } = hit;
   if (breakpoint.trigger.kind === 'ipi' && focus.ipi) return explainIpi(focus.ipi);
   if (focus.exit) return explainExit(focus.exit, focus.ipi);
   if (breakpoint.trigger.kind === 'vector') return `vCPU${focus.vcpu} was delivered vector ${hex(breakpoint.trigger.vector, 2)}.`;
-  const source = breakpoint.trigger.kind === 'instruction' ? rom.placeAt(breakpoint.trigger.linear[0] as number) : undefined;
+  const source = run.rom.placeAt(linear(run.vcpus[focus.vcpu] as (typeof run.vcpus)[number]));
   return `vCPU${focus.vcpu} is about to execute ${source === undefined ? 'the instruction there' : source.text.replace(/\s+/g, ' ')}.`;
 }
 
@@ -58,7 +58,7 @@ export function ending(run: Finished): Ending {
     case 'breakpoint': {
       const [hit] = stopped.hits as [Hit];
       const at = hit.focus.exit ?? hit.focus.ipi ?? (run.vcpus[hit.focus.vcpu] as (typeof run.vcpus)[number]);
-      const sentences = stopped.hits.map((h) => `${h.breakpoint.text}: ${hitSentence(h, rom)}${h.problem === undefined ? '' : ` (Its condition could not be evaluated: ${h.problem})`}`);
+      const sentences = stopped.hits.map((h) => `${h.breakpoint.text}: ${hitSentence(h, run)}${h.problem === undefined ? '' : ` (Its condition could not be evaluated: ${h.problem})`}`);
       return { words: 'breakpoint', mood: 'neutral', where: place(rom, at), sentences };
     }
     case 'timeout':

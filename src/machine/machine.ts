@@ -236,7 +236,11 @@ const checkOptions = ({ cpus, memoryBytes, slice = DEFAULT_SLICE, seed = 0, prof
   if (!Number.isInteger(cpus) || cpus < 1 || cpus > maxVcpus)
     throw new MachineError(`${cpus} CPUs: profile ${name} allows 1 to ${maxVcpus}`);
   if (!Number.isInteger(memoryBytes) || memoryBytes < MEMORY_MIN || memoryBytes > MEMORY_MAX || memoryBytes % 4096 !== 0)
-    throw new MachineError(`${memoryBytes} bytes of memory: a machine has 1 MiB (${MEMORY_MIN}) to 3 GiB (${MEMORY_MAX}), in multiples of 4096`);
-  if (!Number.isInteger(slice) || slice < 1 || slice > 1e9) throw new MachineError(`a slice of ${slice} instructions: it must be 1 to 1000000000`);
-  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) throw new MachineError(`seed ${seed}: it must be a whole number from 0 to 4294967295`);
+    throw new MachineError(
+      `${memoryBytes} bytes of memory: a machine has 1 MiB (${MEMORY_MIN}) to 3 GiB (${MEMORY_MAX}), in multiples of 4096`,
+    );
+  if (!Number.isInteger(slice) || slice < 1 || slice > 1e9)
+    throw new MachineError(`a slice of ${slice} instructions: it must be 1 to 1000000000`);
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
+    throw new MachineError(`seed ${seed}: it must be a whole number from 0 to 4294967295`);
 };

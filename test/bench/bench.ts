@@ -2,8 +2,8 @@
  * `npm run bench [-- --quick] [-- NAME…]`: nine bare-metal workloads on the interpreter, in this process, and beside it on QEMU's deterministic mode
  * (`-icount shift=0`) where that is installed. What is compared is CPU time, user and system, of the same ROM in the same run of this program.
  *
- * Each figure is the difference of two runs, a long one and one of length 0 (QEMU: a long and a shorter one): starting up, filling memory and
- * compiling cancel out. Exit status 1 when a checksum differs between the two machines, or a guest does not end by itself.
+ * Each figure is the difference of a short run and one long enough to measure: starting up, filling memory and compiling cancel out. Exit status 1
+ * when the two machines do not compute the same, when a guest does not end by itself, or when memory is above its limit.
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
@@ -37,12 +37,26 @@ function parse(args: readonly string[]): Options {
   };
 }
 
-const mips = (long: Run, short: Run): number =>
-  (long.instructions - short.instructions) / 1e6 / Math.max(long.cpuSeconds - short.cpuSeconds, 0.001);
+/** How long a timed run has to take, in CPU seconds, and how often it is repeated; the best counts, for what disturbs a run only makes it slower. */
+const EFFORT = { quick: { seconds: 0.4, repetitions: 1 }, full: { seconds: 2, repetitions: 3 } } as const;
+type Effort = (typeof EFFORT)[keyof typeof EFFORT];
 
-/** The better of `times` measurements: what disturbs one only makes it slower. */
-function best(times: number, measure: () => number): number {
-  return Math.max(...Array.from({ length: times }, measure));
+/** Runs a machine at ever larger scales until a run is long enough; gives the MIPS of what it took longer than the short one. */
+function mips(run: (scale: number) => Run, short: Run, shortScale: number, { seconds, repetitions }: Effort): number {
+  let scale = shortScale;
+  let fastest = 0;
+  for (let done = 0; done < repetitions; ) {
+    const long = run(scale);
+    const took = long.cpuSeconds - short.cpuSeconds;
+    if (took < seconds) {
+      // Where nothing could be measured yet, a factor of ten; else to a little more than needed.
+      scale = Math.ceil(scale * Math.max(2, took < seconds / 10 ? 10 : (seconds / took) * 1.3));
+      continue;
+    }
+    fastest = Math.max(fastest, (long.instructions - short.instructions) / 1e6 / took);
+    done++;
+  }
+  return fastest;
 }
 
 const columns = (cells: readonly string[]): string => cells.map((cell, i) => (i === 0 ? cell.padEnd(12) : cell.padStart(15))).join('');
@@ -58,7 +72,7 @@ function residentMib(): number {
 function measure({ quick, workloads }: Options): boolean {
   installTools();
   const withQemu = qemuInstalled();
-  const repetitions = quick ? 1 : 2;
+  const effort = quick ? EFFORT.quick : EFFORT.full;
   let failed = false;
   console.log(
     `Guest MIPS per CPU second${withQemu ? '' : '; qemu-system-i386 is not installed, so there is nothing to compare with'}. Node ${process.versions.node}.`,
@@ -67,24 +81,18 @@ function measure({ quick, workloads }: Options): boolean {
   for (const workload of workloads) {
     const folder = path.join(FOLDER, workload.name.replaceAll(' ', '-'));
     const rom = buildRom(workload, folder);
-    const scale = quick ? Math.ceil(workload.scale / 10) : workload.scale;
-    let sum = '';
-    const ours = best(repetitions, () => {
-      const short = runOnExitpoint(withScale(rom, 0));
-      const long = runOnExitpoint(withScale(rom, scale));
-      sum = long.sum;
-      return mips(long, short);
-    });
+    const here = (scale: number): Run => runOnExitpoint(withScale(rom, scale));
+    const there = (scale: number): Run => runOnQemu(withScale(rom, scale), folder);
+    const short = here(workload.scale);
+    const ours = mips(here, short, workload.scale, effort);
     const row = [workload.name, figure(ours)];
     if (withQemu) {
-      const qemu = best(repetitions, () => {
-        const short = runOnQemu(withScale(rom, scale), folder);
-        if (short.sum !== sum) {
-          console.error(`${workload.name}: the guest computed ${sum} here and ${short.sum} on QEMU`);
-          failed = true;
-        }
-        return mips(runOnQemu(withScale(rom, scale * (workload.qemuTimes + 1)), folder), short);
-      });
+      const shortThere = there(workload.scale);
+      if (shortThere.sum !== short.sum) {
+        console.error(`${workload.name}: the guest computed ${short.sum} here and ${shortThere.sum} on QEMU`);
+        failed = true;
+      }
+      const qemu = mips(there, shortThere, workload.scale, effort);
       row.push(figure(qemu), (ours / qemu).toFixed(2), workload.aim === undefined ? '' : `${workload.aim} or more`);
     }
     console.log(columns(row));

@@ -16,10 +16,10 @@ export interface Step {
  * changes (EIP, ESP, EFLAGS and the stack) as the exception found them.
  */
 export interface CpuUnderTest {
-  /** Segments and paging of an environment at privilege level 3; the code window full of NOPs; nothing cached of what was there. */
+  /** Segments and paging of an environment at privilege level 3. */
   enter(environment: Environment): void;
-  /** Writes instruction bytes at an offset in the code window; those beyond its end are dropped. */
-  code(offset: number, bytes: ArrayLike<number>): void;
+  /** The code window: these bytes at this offset, those beyond its end dropped, and NOP everywhere else. */
+  code(offset: number, bytes: Uint8Array): void;
   /** The data window's memory, WINDOW bytes, of which the hole and the read-only page are part: written directly, whatever paging says. */
   readonly data: Uint8Array;
   /** @param eip offset in CS. */

@@ -36,11 +36,8 @@ export function* cases(seed: number, count: number): Generator<Case> {
 function one(random: Random, row: Row): Case {
   const environment = random.pick([0, 0, 0, 0, 0, 1, 1, 1, 1, 2]);
   const { bytes, builder, form, repeated } = encode(random, row, environment);
-  const ip = random.chance(0.9)
-    ? 0x100 * random.below(0x100)
-    : random.chance(0.3)
-      ? WINDOW - random.below(24)
-      : (0x1000 * (1 + random.below(15)) - random.below(12)) & 0xffff;
+  const edge = random.chance(0.3) ? WINDOW - random.below(24) : 0x1000 * (1 + random.below(15)) - random.below(12);
+  const ip = random.chance(0.9) ? 0x100 * random.below(0x100) : edge & (WINDOW - 1);
   return { form, environment, ip, bytes, registers: builder.registers, flags: builder.flags, patches: builder.patches, repeated };
 }
 

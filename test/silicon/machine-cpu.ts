@@ -47,6 +47,7 @@ const KERNEL_DATA = 0x10;
 const TSS_SELECTOR = 0x30;
 const LDT_SELECTOR = 0x38;
 
+const UD2 = Uint8Array.of(0x0f, 0x0b);
 const names = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
 const segmentNames = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'];
 const hasError = (vector: number): boolean => vector === 8 || (vector >= 10 && vector <= 14) || vector === 17;
@@ -57,6 +58,10 @@ export class MachineCpu implements CpuUnderTest {
   private environment: Environment = environments[0] as Environment;
   /** True while the kernel runs: before the first `enter` and after an exception. */
   private inKernel = true;
+  private placed: { offset: number; bytes: Uint8Array } = { offset: 0, bytes: UD2 };
+  /** What of the code window is not NOP. */
+  private from = 0;
+  private to = WINDOW;
   private exceptionEip = 0;
   private exceptionCs = 0;
   private exceptionFlags = 0;
@@ -81,20 +86,17 @@ export class MachineCpu implements CpuUnderTest {
   enter(environment: Environment): void {
     this.backToKernel();
     this.environment = environment;
-    this.ram.bytes.fill(0x90, CODE_MEMORY, CODE_MEMORY + WINDOW);
-    this.ram.written(CODE_MEMORY, WINDOW);
   }
 
-  code(offset: number, bytes: ArrayLike<number>): void {
-    const n = Math.min(bytes.length, WINDOW - offset);
-    for (let i = 0; i < n; i++) this.ram.bytes[CODE_MEMORY + offset + i] = bytes[i] as number;
-    this.ram.written(CODE_MEMORY + offset, n);
+  code(offset: number, bytes: Uint8Array): void {
+    this.placed = { offset, bytes };
   }
 
   setState(registers: Uint32Array, eip: number, flags: number): void {
     const { processor } = this;
     if (!this.inKernel && this.segmentsChanged()) this.backToKernel();
     if (this.inKernel) this.leaveKernel();
+    this.place(this.placed.offset, this.placed.bytes);
     for (let r = 0; r < 8; r++) processor.setRegister(names[r] as string, registers[r] as number);
     processor.setRegister('eflags', flags | 0x202);
     processor.setRegister('eip', eip);
@@ -148,6 +150,18 @@ export class MachineCpu implements CpuUnderTest {
     return this.processor.register('cr2') as number;
   }
 
+  /** Instruction bytes among NOPs. A HLT behind them ends what is decoded; no vector executes it or reads it as data. */
+  private place(offset: number, bytes: Uint8Array): void {
+    const { ram } = this;
+    const memory = ram.bytes.subarray(CODE_MEMORY, CODE_MEMORY + WINDOW);
+    memory.fill(0x90, this.from, this.to);
+    ram.written(CODE_MEMORY + this.from, this.to - this.from);
+    this.from = offset;
+    this.to = Math.min(WINDOW, offset + bytes.length + 1);
+    for (let at = offset; at < this.to; at++) memory[at] = bytes[at - offset] ?? 0xf4;
+    ram.written(CODE_MEMORY + this.from, this.to - this.from);
+  }
+
   private segmentsChanged(): boolean {
     return this.environment.segments.some((s, i) => this.processor.register(segmentNames[i] as string) !== s.selector);
   }
@@ -158,11 +172,10 @@ export class MachineCpu implements CpuUnderTest {
   private backToKernel(): void {
     if (this.inKernel) return;
     const { processor } = this;
-    this.code(0, [0x0f, 0x0b]);
+    this.place(0, UD2);
     processor.setRegister('eflags', 0x202);
     processor.setRegister('eip', ((processor.register('cs') as number) & ~3) === 0x20 ? CODE : 0);
     this.step();
-    this.code(0, [0x90, 0x90]);
     if (!this.inKernel) throw new Error(`no way back from ${processor.register('cs')?.toString(16)}:${processor.eip.toString(16)}`);
   }
 

@@ -61,7 +61,8 @@ describe('the recorded vectors', () => {
     let leftOut = 0;
     for (const c of cases(header.seed, 3000)) {
       const v = vectors[k] as Vector;
-      if (v.form === c.form && Buffer.compare(v.bytes, Uint8Array.from(c.bytes)) === 0 && v.registers.every((r, i) => r === c.registers[i])) k++;
+      if (v.form === c.form && Buffer.compare(v.bytes, Uint8Array.from(c.bytes)) === 0 && v.registers.every((r, i) => r === c.registers[i]))
+        k++;
       else leftOut++;
     }
     expect(leftOut).toBeLessThan(10);

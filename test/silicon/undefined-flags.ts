@@ -94,6 +94,21 @@ export function undefinedIn(v: Vector): Undefined {
 export const undefinedBits = (v: Vector): number => (v.form.startsWith('lar Gv,Ew 32') ? 0x000f_0000 : 0);
 
 /**
+ * True where an instruction makes several accesses and checks, and the manual does not say which comes first: CMPS's two operands, the words
+ * that far returns pop, the push of a call and the check of its target. When such an instruction faults, another of its faults is as right.
+ */
+export const anyFault = (v: Vector): boolean => v.outcome.exception !== NONE && /^(cmps|call|callf|retf|iret)/.test(v.form);
+
+/**
+ * True where PUSH or POP of a segment register by doublewords reaches a page's or segment's edge with the upper word, which some processors
+ * do not access at all.
+ */
+export const widthUnknown = (v: Vector): boolean => {
+  const esp = (v.registers[ESP] as number) & 0xfff;
+  return (v.form === 'push segment 32' && ((esp - 4) & 0xfff) > 0xffc) || (v.form === 'pop segment 32' && esp > 0xffc);
+};
+
+/**
  * True for a fault that on the recorded processor came after a part of the instruction: registers that POPA had loaded, what ENTER, PUSHA
  * or CALL had stored. The manual promises none of it, so having done nothing is right as well. (Iterations of a REP before the fault are
  * promised.)

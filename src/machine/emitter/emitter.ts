@@ -49,6 +49,7 @@ export abstract class Emitter {
   protected control: Control = { kind: 'next' };
   private updated: ({ linear: Value; host: Value } | undefined)[] = [];
   private memory = false;
+  private calls = false;
   protected flagsRead = false;
   protected flagsKept = false;
 
@@ -212,6 +213,7 @@ export abstract class Emitter {
   }
   /** Calls a TypeScript helper: 0 gives the instruction up, 1 goes on, 2 asks to leave after it (see check()). Gives the local with its answer. */
   helper(id: number, a: Value = c32(0), b: Value = c32(0), c: Value = c32(0)): number {
+    this.calls = true;
     const status = this.temp(I32);
     this.effect([a, b, c], () => {
       this.code.i32(id);
@@ -295,13 +297,13 @@ export abstract class Emitter {
     this.updated = [];
     this.newFlags = undefined;
     this.control = { kind: 'next' };
-    this.memory = this.flagsRead = this.flagsKept = false;
+    this.memory = this.calls = this.flagsRead = this.flagsKept = false;
     this.free.push(...this.taken);
     this.taken = [];
     form.definition.emit(this);
   }
   get summary(): Summary {
-    return { memory: this.memory, readsFlags: this.flagsRead, keepsFlags: this.flagsKept, writesFlags: !!this.newFlags, control: this.control.kind };
+    return { memory: this.memory, readsFlags: this.flagsRead, keepsFlags: this.flagsKept, writesFlags: !!this.newFlags, control: this.control.kind, calls: this.calls };
   }
   /** A local for this instruction only. */
   protected temp(type: Type): number {

@@ -36,6 +36,8 @@ export interface Summary {
   keepsFlags: boolean;
   writesFlags: boolean;
   control: string;
+  /** Calls a TypeScript helper, which sees and changes the window. */
+  calls: boolean;
 }
 export interface Form extends Partial<Summary> {
   id: number;

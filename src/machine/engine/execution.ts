@@ -21,6 +21,7 @@ import { LinearMemory } from '../memory/linear.ts';
 import { Paging } from '../memory/paging.ts';
 import { PhysicalMemory } from '../memory/physical.ts';
 import { homeOf, JUMP_ENTRIES, layOut, Leave, type MemoryLayout, Rec, Segment, State, tablesOf } from '../state/layout.ts';
+import { compiled } from './compiled.ts';
 import { allForms } from './generate.ts';
 import { MemoryAccess } from './memory-access.ts';
 import { Records } from './record.ts';
@@ -76,6 +77,7 @@ export class Execution implements Processor {
   private readonly generations: Float64Array;
   private readonly jumpPages: Set<number>[] = [];
   private codeLimit = 0;
+  private regions = 0;
 
   constructor(options: ExecutionOptions) {
     const { vcpus, ramBytes, romBytes } = options;
@@ -100,7 +102,7 @@ export class Execution implements Processor {
     this.calls = new Calls(this, this.window, segments, far, this.events, system, this.paging);
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: this.forms.list.length + REGION_SLOTS });
     this.imports = { env: { memory: this.memory, table: this.table, access: this.access.access, store: this.access.store, lookup: this.lookup, helper: this.calls.call } };
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(options.interpreter), this.imports);
+    const instance = new WebAssembly.Instance(compiled(options.interpreter), this.imports);
     this.enter = instance.exports.run as (record: number) => number;
     this.stopId = (this.forms.list.find((f) => f.definition.name === 'stop') as { id: number }).id;
     this.stoppedAt = new Float64Array(vcpus).fill(-1);
@@ -340,6 +342,18 @@ export class Execution implements Processor {
     return this.interruptWindow && this.interruptible ? Stop.interruptWindow : Stop.budget;
   }
 
+  /** The record at the selected vCPU's EIP; 0 or less where there is none. */
+  recordHere(): number {
+    return this.resume();
+  }
+  /** A free slot in the table of handlers; the oldest region's when all are taken: all records are dropped then. */
+  takeRegionSlot(): number {
+    if (this.regions === REGION_SLOTS) {
+      this.regions = 0;
+      this.records.clear();
+    }
+    return this.forms.list.length + this.regions++;
+  }
   private linearEip(): number {
     return (this.csBase + this.eip) >>> 0;
   }

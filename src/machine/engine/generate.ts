@@ -4,11 +4,14 @@ import { Forms } from '../emitter/form.ts';
 import { isHot } from './hot.ts';
 import { annotate, generateInterpreter as generate } from './interpreter.ts';
 
-/** Every form, annotated: the same list, in the same order, that the module's handlers have. */
+let annotated: Forms | undefined;
+
+/** Every form, annotated: the same list, in the same order, that the module's handlers have. Made once; nobody changes it. */
 export function allForms(): Forms {
-  const forms = Forms.all();
-  annotate(forms);
-  return forms;
+  if (annotated) return annotated;
+  annotated = Forms.all();
+  annotate(annotated);
+  return annotated;
 }
 
 /** The bytes of interpreter.wasm. */

@@ -108,20 +108,33 @@ export class HandlerEmitter extends Emitter {
   protected skip(): void {
     this.goto(() => this.nextRecord());
   }
+
+  // What a region knows and the interpreter reads from the record.
+  /** Leaves the address of the record on the stack. */
+  protected pushRecord(): void {
+    this.code.op(Op.localGet, P);
+  }
+  /** Leaves the number of instructions from this one to the end of its run on the stack. */
+  protected pushCount(): void {
+    this.pushRecord();
+    this.code.op(Op.i32Load8U, 0, Rec.count);
+  }
+  /** Emitted wherever control leaves this function: everything must be in the window then. */
+  protected spill(): void {}
   protected abandon(reason: number): void {
     this.refund(0);
-    this.leave(reason, () => this.code.op(Op.localGet, P));
+    this.leave(reason, () => this.pushRecord());
   }
 
   // ── Where to go next ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-  private nextRecord(): void {
-    const c = this.code;
-    c.op(Op.localGet, P);
-    c.i32(Rec.size);
-    c.u8(Op.i32Add);
+  protected nextRecord(): void {
+    this.pushRecord();
+    this.code.i32(Rec.size);
+    this.code.u8(Op.i32Add);
   }
   /** Continues with the record that `record` leaves on the stack. */
-  private goto(record: () => void): void {
+  protected goto(record: () => void): void {
+    this.spill();
     record();
     if (!this.inLoop) return this.code.u8(Op.return);
     this.code.op(Op.localSet, P);
@@ -132,8 +145,7 @@ export class HandlerEmitter extends Emitter {
     const c = this.code;
     c.i32(0);
     c.op(Op.i32Load, 2, State.budget);
-    c.op(Op.localGet, P);
-    c.op(Op.i32Load8U, 0, Rec.count);
+    this.pushCount();
     c.u8(Op.i32Add);
     if (executed) {
       c.i32(-executed);
@@ -147,6 +159,7 @@ export class HandlerEmitter extends Emitter {
   }
   private leave(reason: number, record: () => void): void {
     const c = this.code;
+    this.spill();
     c.i32(0);
     record();
     c.op(Op.i32Store, 2, State.record);
@@ -203,13 +216,13 @@ export class HandlerEmitter extends Emitter {
     this.refund(executed);
     this.leave(reason, () => c.i32(0));
   }
-  private transfer(): void {
+  protected transfer(): void {
     const c = this.code;
     const { control } = this;
     const executed = this.form.definition.name === FALL_THROUGH ? 0 : 1;
     switch (control.kind) {
       case 'next':
-        return this.goto(() => this.nextRecord());
+        return this.goOn();
       case 'stop':
         return this.leaveAt(control.reason, 1, () => this.push(this.nextEip()));
       case 'redirect':
@@ -222,7 +235,7 @@ export class HandlerEmitter extends Emitter {
         c.open(Op.if);
         this.leaveAt(Leave.resume, 1, () => this.push(this.nextEip()));
         c.end();
-        return this.goto(() => this.nextRecord());
+        return this.goOn();
       case 'indirect': {
         this.push(control.target);
         const eip = this.temp(I32);
@@ -232,7 +245,7 @@ export class HandlerEmitter extends Emitter {
       case 'again':
         this.push(control.when);
         c.open(Op.if);
-        this.enter(P, 1);
+        this.enter(P, 1); // only the interpreter repeats instructions
         c.end();
         return this.goto(() => this.nextRecord());
       case 'direct': {
@@ -241,7 +254,7 @@ export class HandlerEmitter extends Emitter {
           c.open(Op.if);
         }
         const target = this.temp(I32);
-        c.op(Op.localGet, P);
+        this.pushRecord();
         c.op(Op.i32Load, 2, Rec.link);
         c.op(Op.localTee, target);
         c.open(Op.if);
@@ -253,10 +266,14 @@ export class HandlerEmitter extends Emitter {
         this.enterAddress(eip, executed);
         if (control.when) {
           c.end();
-          this.goto(() => this.nextRecord());
+          this.goOn();
         }
       }
     }
+  }
+  /** To the next instruction of the run. */
+  protected goOn(): void {
+    this.goto(() => this.nextRecord());
   }
   private fallThroughTarget(): Value {
     return new Value(I32, Op.i32Add, [this.register(c32(State.pageSlot), 32), this.field16(Rec.offset)]);

@@ -25,7 +25,8 @@ export class A20Gate implements Stateful<A20State> {
   }
   load(state: A20State): void {
     checkState(state.kind === 'a20' && state.version === 1, 'a20', `${state.kind} ${state.version}`, 'a20 1');
-    for (const key of ['keyboard', 'port92'] as const) checkState(typeof state[key] === 'boolean', `a20.${key}`, state[key], 'true or false');
+    for (const key of ['keyboard', 'port92'] as const)
+      checkState(typeof state[key] === 'boolean', `a20.${key}`, state[key], 'true or false');
     this.byKeyboard = state.keyboard;
     this.byPort92 = state.port92;
     this.drive();

@@ -31,7 +31,8 @@ const post: RegisterFacet = { read: () => 0xff, write: () => 0, peek: () => 0xff
 
 export const bhyve: MachineModel = {
   name: 'bhyve',
-  about: "bhyve's own machine: host bridge, LPC bridge, COM1, and in-kernel 8259, 8254, RTC, PM timer and APICs, with bhyve's strictness about ports.",
+  about:
+    "bhyve's own machine: host bridge, LPC bridge, COM1, and in-kernel 8259, 8254, RTC, PM timer and APICs, with bhyve's strictness about ports.",
   tscHz: 1_000_000_000,
 
   build(board) {

@@ -75,7 +75,10 @@ export const pc: MachineModel = {
         vm.guestExit = status;
       },
     });
-    const pm = new AcpiPm({ softOff: 0, acpiEnable: 0xf1, acpiDisable: 0xf0 }, { sci: lines.source(9), softOff: () => vm.suspend(SuspendHow.POWEROFF, -1) });
+    const pm = new AcpiPm(
+      { softOff: 0, acpiEnable: 0xf1, acpiDisable: 0xf0 },
+      { sci: lines.source(9), softOff: () => vm.suspend(SuspendHow.POWEROFF, -1) },
+    );
     const resetControl = new ResetControl({ reset });
     const fwcfg = new FwCfg(
       { dma: true, ...pcFwCfg({ cpus: board.cpus, memoryBytes }) },
@@ -124,7 +127,25 @@ export const pc: MachineModel = {
         { name: pci.name, first: 0xcfc, count: 4, facet: pci.data, kernel: PROCESS },
       ],
       mmio: core.mmio, // FEC00000, FEE00000
-      devices: [core.pic, core.ioapic, pit, rtc, pmTimer, keyboard, port92, com1, debugcon, debugExit, pm, resetControl, fwcfg, pci, host, piix3, piix4pm],
+      devices: [
+        core.pic,
+        core.ioapic,
+        pit,
+        rtc,
+        pmTimer,
+        keyboard,
+        port92,
+        com1,
+        debugcon,
+        debugExit,
+        pm,
+        resetControl,
+        fwcfg,
+        pci,
+        host,
+        piix3,
+        piix4pm,
+      ],
       wires: [{ name: 'a20', part: a20 as Stateful }],
     };
   },
@@ -138,7 +159,10 @@ const backed = (memory: GuestMemory, gpa: number, length: number): boolean => {
 };
 
 /** Port ranges relative to a base that the guest sets. Where they would cover another chip's ports, they answer nowhere. */
-const movingBlock = (ports: { tryAdd(range: PortRange): boolean; remove(first: number): void }, block: readonly PortRange[]): ((base: number, enabled: boolean) => void) => {
+const movingBlock = (
+  ports: { tryAdd(range: PortRange): boolean; remove(first: number): void },
+  block: readonly PortRange[],
+): ((base: number, enabled: boolean) => void) => {
   let mapped: number[] = [];
   return (base, enabled) => {
     for (const first of mapped) ports.remove(first);

@@ -54,7 +54,8 @@ export class MmioEmulation {
     const { processor } = this.kernel.vm;
     // Another vCPU's exit may have been decoded since; which REP this is, the bytes still tell.
     this.instruction.decode(this.table, v.vie.bytes, v.vie.valid, code32(processor.register('cs.access'), processor.register('cr0')));
-    if (v.vie.mmioRead.state === Request.DONE) this.kernel.vm.ledger.exitValue(v.exit, v.vie.mmioRead.data >>> 0, v.vie.mmioRead.dataHigh >>> 0);
+    if (v.vie.mmioRead.state === Request.DONE)
+      this.kernel.vm.ledger.exitValue(v.exit, v.vie.mmioRead.data >>> 0, v.vie.mmioRead.dataHigh >>> 0);
     const stop = this.kernel.complete(v);
     return stop === Stop.mmio ? this.emulate(v) : this.done(v, stop, ExitCode.MMIO);
   }
@@ -129,4 +130,5 @@ export class MmioEmulation {
 }
 
 /** CS.D of protected mode; real mode is 16 bits. @param access VMX access rights, D/B in bit 14 */
-const code32 = (access: number | undefined, cr0: number | undefined): boolean => ((cr0 ?? 0) & 1) === 1 && (((access ?? 0) >>> 14) & 1) === 1;
+const code32 = (access: number | undefined, cr0: number | undefined): boolean =>
+  ((cr0 ?? 0) & 1) === 1 && (((access ?? 0) >>> 14) & 1) === 1;

@@ -6,9 +6,21 @@ import { checkState, type Stateful } from '../base/state.ts';
 import { MsrResult } from '../devices/vlapic.ts';
 
 export const Msr = {
-  TSC: 0x10, PLATFORM_ID: 0x17, APIC_BASE: 0x1b, FEATURE_CONTROL: 0x3a, BIOS_UPDT_TRIG: 0x79, BIOS_SIGN: 0x8b, MTRR_CAP: 0xfe,
-  MCG_CAP: 0x179, MCG_STATUS: 0x17a, MISC_ENABLE: 0x1a0, MTRR_PHYS_BASE0: 0x200,
-  PAT: 0x277, MTRR_DEF_TYPE: 0x2ff, X2APIC_FIRST: 0x800, X2APIC_LAST: 0xbff,
+  TSC: 0x10,
+  PLATFORM_ID: 0x17,
+  APIC_BASE: 0x1b,
+  FEATURE_CONTROL: 0x3a,
+  BIOS_UPDT_TRIG: 0x79,
+  BIOS_SIGN: 0x8b,
+  MTRR_CAP: 0xfe,
+  MCG_CAP: 0x179,
+  MCG_STATUS: 0x17a,
+  MISC_ENABLE: 0x1a0,
+  MTRR_PHYS_BASE0: 0x200,
+  PAT: 0x277,
+  MTRR_DEF_TYPE: 0x2ff,
+  X2APIC_FIRST: 0x800,
+  X2APIC_LAST: 0xbff,
 } as const;
 
 /** Variable-range MTRR pairs (VMM_MTRR_VAR_MAX). */

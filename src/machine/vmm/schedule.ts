@@ -86,7 +86,8 @@ export class Schedule implements Stateful<ScheduleState> {
         continue;
       }
       asleep = 0;
-      const byTime = untilNs === Number.POSITIVE_INFINITY ? untilNs : Math.max(Math.floor(((untilNs - clock.nowNs) * vcpuCount) / INSTRUCTION_NS), 1);
+      const byTime =
+        untilNs === Number.POSITIVE_INFINITY ? untilNs : Math.max(Math.floor(((untilNs - clock.nowNs) * vcpuCount) / INSTRUCTION_NS), 1);
       const stop = this.enter(v, Math.min(this.left, end - clock.instructions, byTime));
       if (stop !== undefined) return stop;
     }
@@ -162,9 +163,10 @@ export class Schedule implements Stateful<ScheduleState> {
     const { vm } = this;
     const { clock } = vm;
     const due = clock.nextDueNs;
-    if (due === Number.POSITIVE_INFINITY || this.fruitless % ASK_EVERY === 0) {
+    if (due === Number.POSITIVE_INFINITY || (this.fruitless % ASK_EVERY === 0 && !this.restsOnly())) {
       const vcpus = whyStuck(vm, this.lines);
-      if (vcpus !== undefined) return this.stuck(vcpus, 'nothing can happen any more: every vCPU waits, and nothing that is armed can wake one');
+      if (vcpus !== undefined)
+        return this.stuck(vcpus, 'nothing can happen any more: every vCPU waits, and nothing that is armed can wake one');
     }
     if (this.fruitless >= GIVE_UP) {
       const vcpus = vm.vcpus.map((v) => `vCPU${v.id} was not woken by any of the last ${GIVE_UP} timer events`);
@@ -174,6 +176,13 @@ export class Schedule implements Stateful<ScheduleState> {
     if (due > untilNs) return;
     clock.ring();
     this.fruitless++;
+  }
+
+  /** Has this idleness just begun, with a vCPU that takes interrupts? That is a guest at rest: the question can wait for a while. */
+  private restsOnly(): boolean {
+    if (this.fruitless > 0) return false;
+    for (const v of this.vm.vcpus) if (v.waiting === Waiting.hlt && v.interruptsEnabled) return true;
+    return false;
   }
 
   private stuck(vcpus: string[], sentence: string): void {

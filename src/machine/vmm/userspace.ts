@@ -19,7 +19,14 @@ import type { VmRun } from './vmrun.ts';
 
 /** The functions between the ioctl and a panic in the kernel, from the inside out, as the report of defect 13253 has them. */
 const PANIC_CHAIN = [
-  'vm_handle_mmio_emul+0x150', 'vm_run+0x43a', 'vmmdev_do_ioctl', 'vmm_ioctl', 'cdev_ioctl', 'spec_ioctl', 'fop_ioctl', 'ioctl',
+  'vm_handle_mmio_emul+0x150',
+  'vm_run+0x43a',
+  'vmmdev_do_ioctl',
+  'vmm_ioctl',
+  'cdev_ioctl',
+  'spec_ioctl',
+  'fop_ioctl',
+  'ioctl',
 ] as const;
 
 const SIZE_LETTER: Record<number, string> = { 1: 'b', 2: 'w', 4: 'l' };
@@ -61,7 +68,11 @@ export class Userspace {
         if (vmexit.spinup) return this.spinup(v);
         return this.abort(v, 'exit RUN_STATE in userspace', `Unexpected VM exit code 10 at ${this.rip(v)}`);
       case ExitCode.PAGING:
-        return this.abort(v, `guest-physical address ${hex(vmexit.gpa, 8)}h is no memory`, `exit PAGING: gpa 0x${hex(vmexit.gpa).toLowerCase()} at ${this.rip(v)}`);
+        return this.abort(
+          v,
+          `guest-physical address ${hex(vmexit.gpa, 8)}h is no memory`,
+          `exit PAGING: gpa 0x${hex(vmexit.gpa).toLowerCase()} at ${this.rip(v)}`,
+        );
       case ExitCode.VMX:
       case ExitCode.SVM:
         return this.abort(v, 'the kernel reported a failed VM entry', `vm exit\treason\t\tVMX\n\trip\t\t${this.rip(v)}`);
@@ -75,14 +86,22 @@ export class Userspace {
     const { errno } = this.kernel;
     const exit = this.lastExit(v);
     this.vm.end = {
-      ...this.place(v, exit, `VM_RUN failed with ${errnoName(errno)}`), kind: 'runFailed', errno, printed: `vm_run error -1, errno ${errno}`,
+      ...this.place(v, exit, `VM_RUN failed with ${errnoName(errno)}`),
+      kind: 'runFailed',
+      errno,
+      printed: `vm_run error -1, errno ${errno}`,
     };
   }
 
   /** The guest machine's host panicked in the kernel. */
   panicked(v: Vcpu): void {
     const message = this.kernel.panicMessage;
-    this.vm.end = { ...this.place(v, this.lastExit(v), `the host panicked: ${message}`), kind: 'hostPanic', message, chain: [...PANIC_CHAIN] };
+    this.vm.end = {
+      ...this.place(v, this.lastExit(v), `the host panicked: ${message}`),
+      kind: 'hostPanic',
+      message,
+      chain: [...PANIC_CHAIN],
+    };
   }
 
   /** Where things stand for vCPU `v`: what every End starts with. */
@@ -125,7 +144,11 @@ export class Userspace {
     if (vm.guestExit >= 0) {
       const { exit } = v;
       this.kernel.finish(v, ExitCode.INOUT, RequestState.DONE, Outcome.suspended, `status ${vm.guestExit}`);
-      vm.end = { ...this.place(v, exit, `the guest ended the machine with status ${vm.guestExit}`), kind: 'guestExit', status: vm.guestExit };
+      vm.end = {
+        ...this.place(v, exit, `the guest ended the machine with status ${vm.guestExit}`),
+        kind: 'guestExit',
+        status: vm.guestExit,
+      };
     }
   }
 
@@ -146,7 +169,8 @@ export class Userspace {
     }
     const code = read ? vm.mmio.read(range, v.id, gpa, bytes) : vm.mmio.write(range, v.id, gpa, bytes, vmexit.data, vmexit.dataHigh);
     vm.ledger.exitAnswer(v.exit, Answer.userspace, range.name, code < 0 ? code : 0);
-    if (code < Access.absent) return this.abort(v, `${range.name} refuses the access`, `Failed to emulate memory access at 0x${hex(gpa).toLowerCase()}`);
+    if (code < Access.absent)
+      return this.abort(v, `${range.name} refuses the access`, `Failed to emulate memory access at 0x${hex(gpa).toLowerCase()}`);
     if (read && code >= 0) {
       entry.data = code;
       entry.dataHigh = vm.mmio.high;
@@ -176,7 +200,12 @@ export class Userspace {
     const note = `SPINUP_AP vCPU${spinupVcpu} at ${hex(spinupRip >>> 4, 4)}:0000`;
     const target = vm.vcpus[spinupVcpu];
     if (target === undefined) {
-      return this.abort(v, `SPINUP_AP for vCPU${spinupVcpu}, which is not configured`, 'Assertion failed: newcpu < guest_ncpus, file spinup_ap.c', note);
+      return this.abort(
+        v,
+        `SPINUP_AP for vCPU${spinupVcpu}, which is not configured`,
+        'Assertion failed: newcpu < guest_ncpus, file spinup_ap.c',
+        note,
+      );
     }
     vm.processor.select(target.id);
     vm.processor.reset('RESET', vm.profile.reset === 'vcpu_reset' ? 1 : 0);

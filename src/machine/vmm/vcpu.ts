@@ -64,11 +64,40 @@ export class Vcpu implements Stateful<VcpuState> {
   constructor(readonly id: number) {}
 
   save(): VcpuState {
-    const { active, runState, sipiVector, pendingNmi, pendingExtInt, halted, waiting, interruptsEnabled, poked, exit, repeating, repeatEip } = this;
+    const {
+      active,
+      runState,
+      sipiVector,
+      pendingNmi,
+      pendingExtInt,
+      halted,
+      waiting,
+      interruptsEnabled,
+      poked,
+      exit,
+      repeating,
+      repeatEip,
+    } = this;
     const { nmiIpi, initIpi, sipiIpi } = this;
     return {
-      kind: 'vcpu', version: 1, active, runState, sipiVector, pendingNmi, pendingExtInt, halted, waiting, interruptsEnabled, poked, exit, repeating, repeatEip,
-      nmiIpi, initIpi, sipiIpi, msrs: this.msrs.save(),
+      kind: 'vcpu',
+      version: 1,
+      active,
+      runState,
+      sipiVector,
+      pendingNmi,
+      pendingExtInt,
+      halted,
+      waiting,
+      interruptsEnabled,
+      poked,
+      exit,
+      repeating,
+      repeatEip,
+      nmiIpi,
+      initIpi,
+      sipiIpi,
+      msrs: this.msrs.save(),
     };
   }
   load(state: VcpuState): void {

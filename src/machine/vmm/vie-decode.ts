@@ -197,4 +197,3 @@ export class VieInstruction {
     return sum >>> 0;
   }
 }
-

@@ -11,8 +11,17 @@ import { Errno, INOUT, type VmEntry, type VmExit } from './vmexit.ts';
 
 /** Status flags (`VIES_*`), numbered as since illumos 13686. */
 export const VIES = {
-  INIT: 0x001, MMIO: 0x002, INOUT: 0x004, OTHER: 0x008, INST_FETCH: 0x010, INST_DECODE: 0x020, PENDING_MMIO: 0x040, PENDING_INOUT: 0x080, REPEAT: 0x100,
-  USER_FALLBACK: 0x200, COMPLETE: 0x400,
+  INIT: 0x001,
+  MMIO: 0x002,
+  INOUT: 0x004,
+  OTHER: 0x008,
+  INST_FETCH: 0x010,
+  INST_DECODE: 0x020,
+  PENDING_MMIO: 0x040,
+  PENDING_INOUT: 0x080,
+  REPEAT: 0x100,
+  USER_FALLBACK: 0x200,
+  COMPLETE: 0x400,
 } as const;
 
 /** What `vie_exitinfo` found. */
@@ -113,7 +122,8 @@ export class Vie {
       exit.eax = this.inout.eax;
       return ExitInfoResult.ok;
     }
-    const request = this.mmioRead.state === Request.PENDING ? this.mmioRead : this.mmioWrite.state === Request.PENDING ? this.mmioWrite : undefined;
+    const request =
+      this.mmioRead.state === Request.PENDING ? this.mmioRead : this.mmioWrite.state === Request.PENDING ? this.mmioWrite : undefined;
     if (request === undefined) return ExitInfoResult.badPendingMmio;
     exit.code = ExitCode.MMIO;
     exit.gpa = request.gpa;

@@ -162,7 +162,8 @@ export class Vm implements VlapicWiring, Stateful<VmState> {
 
   /** May vCPU `v` leave the sleep it is in, other than by the VM's suspension? */
   mayWake(v: Vcpu): boolean {
-    if (runStatePending(v.runState)) return (v.runState & VRS.PEND_INIT) !== 0 || (v.runState & (VRS.INIT | VRS.PEND_SIPI)) === (VRS.INIT | VRS.PEND_SIPI);
+    if (runStatePending(v.runState))
+      return (v.runState & VRS.PEND_INIT) !== 0 || (v.runState & (VRS.INIT | VRS.PEND_SIPI)) === (VRS.INIT | VRS.PEND_SIPI);
     if (v.pendingNmi) return true;
     return v.interruptsEnabled && (v.pendingExtInt || this.lapic(v.id).pendingInterrupt() >= 0);
   }
@@ -217,7 +218,16 @@ export class Vm implements VlapicWiring, Stateful<VmState> {
   save(): VmState {
     const { suspendHow, suspendSource, spinupVcpu, spinupRip, spinupIpi, paused, guestExit, end, vcpus } = this;
     return {
-      kind: 'vm', version: 1, suspendHow, suspendSource, spinupVcpu, spinupRip, spinupIpi, paused, guestExit, end: end ?? null,
+      kind: 'vm',
+      version: 1,
+      suspendHow,
+      suspendSource,
+      spinupVcpu,
+      spinupRip,
+      spinupIpi,
+      paused,
+      guestExit,
+      end: end ?? null,
       vcpus: vcpus.map((v) => v.save()),
     };
   }

@@ -12,10 +12,24 @@ describe('an interval map', () => {
 
   it('finds the interval that holds a point, first and last point included, and nothing beside it', () => {
     const m = map();
-    for (const [point, value] of [[0x1f, undefined], [0x20, 'b'], [0x21, 'b'], [0x22, undefined], [0x40, 'a'], [0x43, 'a'], [0x44, undefined], [0x61, 'c']] as const)
+    for (const [point, value] of [
+      [0x1f, undefined],
+      [0x20, 'b'],
+      [0x21, 'b'],
+      [0x22, undefined],
+      [0x40, 'a'],
+      [0x43, 'a'],
+      [0x44, undefined],
+      [0x61, 'c'],
+    ] as const)
       expect(m.find(point), point.toString(16)).toBe(value);
   });
-  it.each([[0x43, 1], [0x3f, 2], [0x3f, 9], [0x41, 1]])('refuses %i+%i, which shares a point with another, naming both', (first, size) => {
+  it.each([
+    [0x43, 1],
+    [0x3f, 2],
+    [0x3f, 9],
+    [0x41, 1],
+  ])('refuses %i+%i, which shares a point with another, naming both', (first, size) => {
     expect(() => map().add(first, size, 'new', 'x')).toThrow(OverlapError);
     expect(() => map().add(first, size, 'new', 'x')).toThrow(/new at .* overlaps pit at 40-43/);
     expect(map().isFree(first, size)).toBe(false);

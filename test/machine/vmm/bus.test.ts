@@ -20,7 +20,14 @@ const recorder = (): RegisterFacet & { log: string[] } => {
 };
 
 describe('the port bus', () => {
-  const range = (over: Partial<PortRange> = {}): PortRange => ({ name: 'x', first: 0x60, count: 4, facet: recorder(), kernel: false, ...over });
+  const range = (over: Partial<PortRange> = {}): PortRange => ({
+    name: 'x',
+    first: 0x60,
+    count: 4,
+    facet: recorder(),
+    kernel: false,
+    ...over,
+  });
 
   it('hands a device the offset from its first port, shifted where the facet begins elsewhere, and the value cut to size', () => {
     const facet = recorder();
@@ -53,7 +60,14 @@ describe('the port bus', () => {
 });
 
 describe('the memory bus', () => {
-  const range = (over: Partial<MmioRange> = {}): MmioRange => ({ name: 'x', start: 0xfed00000, size: 0x1000, facet: recorder(), kernel: true, ...over });
+  const range = (over: Partial<MmioRange> = {}): MmioRange => ({
+    name: 'x',
+    start: 0xfed00000,
+    size: 0x1000,
+    facet: recorder(),
+    kernel: true,
+    ...over,
+  });
 
   it('splits eight bytes into two halves', () => {
     const facet = recorder();

@@ -21,7 +21,16 @@ export type Op =
 
 /** mov dword [disp32], imm32: what compilers make of a store to the local APIC. */
 export const movBytes = (gpa: number, value: number): number[] => [
-  0xc7, 0x05, gpa & 0xff, (gpa >>> 8) & 0xff, (gpa >>> 16) & 0xff, gpa >>> 24, value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24,
+  0xc7,
+  0x05,
+  gpa & 0xff,
+  (gpa >>> 8) & 0xff,
+  (gpa >>> 16) & 0xff,
+  gpa >>> 24,
+  value & 0xff,
+  (value >>> 8) & 0xff,
+  (value >>> 16) & 0xff,
+  value >>> 24,
 ];
 /** mov eax, [disp32] as 8B 05. */
 const loadBytes = (gpa: number): number[] => [0x8b, 0x05, gpa & 0xff, (gpa >>> 8) & 0xff, (gpa >>> 16) & 0xff, gpa >>> 24];
@@ -52,7 +61,9 @@ export class FakeProcessor implements Processor {
   pauseStops = false;
   readonly exit: ExitInfo = { port: 0, gpa: 0, gla: 0, msr: 0, size: 0, write: false, value: 0, valueHigh: 0, string: false, rep: false };
   readonly requests: Requests = {
-    read: { state: 0, gpa: 0, size: 0, value: 0, valueHigh: 0 }, write: { state: 0, gpa: 0, size: 0 }, inout: { state: 0, value: 0 },
+    read: { state: 0, gpa: 0, size: 0, value: 0, valueHigh: 0 },
+    write: { state: 0, gpa: 0, size: 0 },
+    inout: { state: 0, value: 0 },
     msr: { state: 0, value: 0, valueHigh: 0 },
     clear() {
       this.read.state = this.write.state = this.inout.state = this.msr.state = Request.NONE;
@@ -66,7 +77,15 @@ export class FakeProcessor implements Processor {
     readonly vcpuCount: number,
     private readonly scripts: Scripts,
   ) {
-    this.cpus = Array.from({ length: vcpuCount }, () => ({ program: [], pc: 0, left: 0, interruptFlag: false, shadow: false, inNmi: false, csBase: 0xffff0000 }));
+    this.cpus = Array.from({ length: vcpuCount }, () => ({
+      program: [],
+      pc: 0,
+      left: 0,
+      interruptFlag: false,
+      shadow: false,
+      inNmi: false,
+      csBase: 0xffff0000,
+    }));
   }
   private get cpu(): Cpu {
     return this.cpus[this.selected] as Cpu;
@@ -117,7 +136,11 @@ export class FakeProcessor implements Processor {
     return Stop.budget;
   }
   private wants(fields: Partial<ExitInfo>): void {
-    Object.assign(this.exit, { port: 0, gpa: 0, gla: 0, msr: 0, size: 0, write: false, value: 0, valueHigh: 0, string: false, rep: false }, fields);
+    Object.assign(
+      this.exit,
+      { port: 0, gpa: 0, gla: 0, msr: 0, size: 0, write: false, value: 0, valueHigh: 0, string: false, rep: false },
+      fields,
+    );
   }
   private step(): Stop {
     const { cpu, requests } = this;
@@ -133,7 +156,15 @@ export class FakeProcessor implements Processor {
         return this.iterate(op.count);
       case 'store':
         if (requests.write.state === Request.DONE) return this.iterate(op.rep);
-        this.wants({ gpa: op.gpa, gla: op.gla ?? op.gpa, size: op.size ?? 4, write: true, value: op.value, string: op.rep !== undefined, rep: op.rep !== undefined });
+        this.wants({
+          gpa: op.gpa,
+          gla: op.gla ?? op.gpa,
+          size: op.size ?? 4,
+          write: true,
+          value: op.value,
+          string: op.rep !== undefined,
+          rep: op.rep !== undefined,
+        });
         cpu.shadow = shadow;
         return Stop.mmio;
       case 'load':
@@ -158,7 +189,14 @@ export class FakeProcessor implements Processor {
         return Stop.paging;
       case 'out':
         if (requests.inout.state === Request.DONE) return this.iterate(op.rep);
-        this.wants({ port: op.port, size: op.size ?? 1, write: true, value: op.value, string: op.rep !== undefined, rep: op.rep !== undefined || op.plainRep === true });
+        this.wants({
+          port: op.port,
+          size: op.size ?? 1,
+          write: true,
+          value: op.value,
+          string: op.rep !== undefined,
+          rep: op.rep !== undefined || op.plainRep === true,
+        });
         return Stop.inout;
       case 'in':
         if (requests.inout.state === Request.DONE) {
@@ -213,7 +251,14 @@ export class FakeProcessor implements Processor {
   }
   reset(kind: 'RESET' | 'INIT', variant: number): void {
     this.log.push(`reset ${this.selected} ${kind} ${variant}`);
-    Object.assign(this.cpu, { program: kind === 'RESET' ? (this.scripts.boot[this.selected] ?? []) : [], pc: 0, left: 0, interruptFlag: false, shadow: false, inNmi: false });
+    Object.assign(this.cpu, {
+      program: kind === 'RESET' ? (this.scripts.boot[this.selected] ?? []) : [],
+      pc: 0,
+      left: 0,
+      interruptFlag: false,
+      shadow: false,
+      inNmi: false,
+    });
   }
   startAt(vector: number): void {
     this.log.push(`start ${this.selected} ${vector.toString(16).padStart(2, '0')}`);
@@ -244,7 +289,13 @@ export class FakeProcessor implements Processor {
 
 /** Memory without bytes, for boards whose guest is a script. */
 export const noMemory: GuestMemory = {
-  mapRam: () => {}, mapRom: () => {}, route: () => {}, readBytes: (_gpa, length) => new Uint8Array(length), writeBytes: () => {}, isBacked: () => true, setA20: () => {},
+  mapRam: () => {},
+  mapRom: () => {},
+  route: () => {},
+  readBytes: (_gpa, length) => new Uint8Array(length),
+  writeBytes: () => {},
+  isBacked: () => true,
+  setA20: () => {},
 };
 
 export interface Rig {
@@ -253,14 +304,22 @@ export interface Rig {
 }
 
 /** A machine whose vCPUs follow scripts. Default: model bhyve, profile illumos, as many vCPUs as there are boot scripts. */
-export const rig = (scripts: Scripts, options: Partial<MachineOptions> = {}): Rig => {
+export const rig = (scripts: Scripts, options: Partial<MachineOptions> = {}, memory: GuestMemory = noMemory): Rig => {
   let processor: FakeProcessor | undefined;
   const factory: ProcessorFactory = ({ vcpus }) => {
     processor = new FakeProcessor(vcpus, scripts);
-    return { processor, memory: noMemory, stateful: [] };
+    return { processor, memory, stateful: [] };
   };
   const machine = new Machine(
-    { model: bhyve, profile: illumos, cpus: scripts.boot.length, memoryBytes: 0x1000000, rom: new Uint8Array(4096), ledger: { exits: 1024, ipis: 64, events: 256 }, ...options },
+    {
+      model: bhyve,
+      profile: illumos,
+      cpus: scripts.boot.length,
+      memoryBytes: 0x1000000,
+      rom: new Uint8Array(4096),
+      ledger: { exits: 1024, ipis: 64, events: 256 },
+      ...options,
+    },
     factory,
   );
   return { machine, processor: processor as unknown as FakeProcessor };

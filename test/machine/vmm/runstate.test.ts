@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import {
-  afterInit, afterInjectedInit, afterInjectedSipi, afterSipi, nextStep, RunStep, runStateName, runStatePending, sipiStarts, VRS,
+  afterInit,
+  afterInjectedInit,
+  afterInjectedSipi,
+  afterSipi,
+  nextStep,
+  RunStep,
+  runStateName,
+  runStatePending,
+  sipiStarts,
+  VRS,
 } from '../../../src/machine/vmm/runstate.ts';
 
 const { HALT, INIT, RUN, PEND_INIT, PEND_SIPI } = VRS;
@@ -49,6 +58,12 @@ describe('run states', () => {
     expect(settle(afterInjectedInit(RUN))).toBe(INIT);
   });
   it('are named by their bits', () => {
-    expect([HALT, INIT, INIT | RUN, RUN | PEND_SIPI, PEND_INIT].map(runStateName)).toEqual(['HALT', 'INIT', 'INIT|RUN', 'RUN|PEND_SIPI', 'PEND_INIT']);
+    expect([HALT, INIT, INIT | RUN, RUN | PEND_SIPI, PEND_INIT].map(runStateName)).toEqual([
+      'HALT',
+      'INIT',
+      'INIT|RUN',
+      'RUN|PEND_SIPI',
+      'PEND_INIT',
+    ]);
   });
 });

@@ -18,12 +18,34 @@ describe('the store of 000C4500h to the ICR', () => {
     const { machine } = rig(fourCpus, { profile: illumos202010 });
     const end = machine.run({ instructions: 1000 });
     expect(end).toMatchObject({
-      kind: 'hostPanic', message: 'bad pending MMIO state', vcpu: 0, eip: 0x1010, exit: 1, icount: 1,
-      chain: ['vm_handle_mmio_emul+0x150', 'vm_run+0x43a', 'vmmdev_do_ioctl', 'vmm_ioctl', 'cdev_ioctl', 'spec_ioctl', 'fop_ioctl', 'ioctl'],
+      kind: 'hostPanic',
+      message: 'bad pending MMIO state',
+      vcpu: 0,
+      eip: 0x1010,
+      exit: 1,
+      icount: 1,
+      chain: [
+        'vm_handle_mmio_emul+0x150',
+        'vm_run+0x43a',
+        'vmmdev_do_ioctl',
+        'vmm_ioctl',
+        'cdev_ioctl',
+        'spec_ioctl',
+        'fop_ioctl',
+        'ioctl',
+      ],
     });
     expect(machine.ledger.exitAt(1)).toMatchObject({
-      code: ExitCode.MMIO_EMUL, address: ICR_LO, write: true, value: INIT_ALL_BUT_SELF, answer: Answer.kernel, device: 'vlapic', request: RequestState.NONE,
-      outcome: Outcome.hostPanic, note: 'bad pending MMIO state', ipi: 1,
+      code: ExitCode.MMIO_EMUL,
+      address: ICR_LO,
+      write: true,
+      value: INIT_ALL_BUT_SELF,
+      answer: Answer.kernel,
+      device: 'vlapic',
+      request: RequestState.NONE,
+      outcome: Outcome.hostPanic,
+      note: 'bad pending MMIO state',
+      ipi: 1,
     });
     expect(machine.ledger.exitAt(1)?.bytes).toEqual(Uint8Array.from(movBytes(ICR_LO, INIT_ALL_BUT_SELF)));
     expect(machine.run({ instructions: 1000 }), 'an ended machine stays ended').toBe(end);
@@ -40,9 +62,16 @@ describe('the store of 000C4500h to the ICR', () => {
     const { machine } = rig(fourCpus, { profile: illumos13253 });
     const end = machine.run({ instructions: 1000 });
     expect(end).toMatchObject({ kind: 'aborted', exit: 1, eip: 0x1010 });
-    expect(end).toHaveProperty('printed', expect.stringContaining('Failed to emulate instruction sequence [ 0xc7 0x05 0x00 0x03 0xe0 0xfe'));
+    expect(end).toHaveProperty(
+      'printed',
+      expect.stringContaining('Failed to emulate instruction sequence [ 0xc7 0x05 0x00 0x03 0xe0 0xfe'),
+    );
     expect(machine.ledger.exitAt(1)).toMatchObject({
-      code: ExitCode.MMIO_EMUL, finalCode: ExitCode.INST_EMUL, request: RequestState.USER_FALLBACK, outcome: Outcome.aborted, ipi: 1,
+      code: ExitCode.MMIO_EMUL,
+      finalCode: ExitCode.INST_EMUL,
+      request: RequestState.USER_FALLBACK,
+      outcome: Outcome.aborted,
+      ipi: 1,
     });
   });
 
@@ -58,8 +87,16 @@ describe('the store of 000C4500h to the ICR', () => {
     const { machine, processor } = rig(fourCpus, { slice: 10 });
     expect(machine.run({ instructions: 100 })).toBe('limit');
     const exit = [1, 2, 3, 4].map((n) => machine.ledger.exitAt(n));
-    expect(exit.slice(0, 3).map((e) => [e?.code, e?.vcpu, e?.outcome])).toEqual([1, 2, 3].map((v) => [ExitCode.RUN_STATE, v, Outcome.waits]));
-    expect(exit[3]).toMatchObject({ code: ExitCode.MMIO_EMUL, finalCode: ExitCode.MMIO_EMUL, request: RequestState.DONE, outcome: Outcome.resumed, ipi: 1 });
+    expect(exit.slice(0, 3).map((e) => [e?.code, e?.vcpu, e?.outcome])).toEqual(
+      [1, 2, 3].map((v) => [ExitCode.RUN_STATE, v, Outcome.waits]),
+    );
+    expect(exit[3]).toMatchObject({
+      code: ExitCode.MMIO_EMUL,
+      finalCode: ExitCode.MMIO_EMUL,
+      request: RequestState.DONE,
+      outcome: Outcome.resumed,
+      ipi: 1,
+    });
     expect([0, 1, 2, 3].map((v) => machine.runState(v))).toEqual([VRS.RUN, VRS.INIT, VRS.INIT, VRS.INIT]);
     expect(processor.log.filter((l) => l.includes('INIT'))).toEqual(['reset 1 INIT 0', 'reset 2 INIT 0', 'reset 3 INIT 0']);
     const targets = machine.ledger.ipiAt(1)?.targets ?? [];
@@ -98,7 +135,11 @@ describe('INIT and SIPI by destination before run states', () => {
     expect(processor.log).toContain('start 1 08');
     expect(processor.log.at(-2)).toBe('reset 1 RESET 1');
     expect(machine.vm.isActive(1)).toBe(true);
-    expect(machine.ledger.exitAt(4)).toMatchObject({ code: ExitCode.RUN_STATE, note: 'SPINUP_AP vCPU1 at 0800:0000', outcome: Outcome.resumed });
+    expect(machine.ledger.exitAt(4)).toMatchObject({
+      code: ExitCode.RUN_STATE,
+      note: 'SPINUP_AP vCPU1 at 0800:0000',
+      outcome: Outcome.resumed,
+    });
     expect(machine.ledger.ipiAt(2)?.targets[1]?.takenIcount).toBe(3);
   });
 

@@ -68,7 +68,17 @@ describe('what the instruction emulator decodes', () => {
 
 describe('the linear address of the operand', () => {
   const registers: Record<string, number> = {
-    'ds.base': 0x1000, 'ss.base': 0x20000, 'fs.base': 0x300000, eax: 0x10, ecx: 3, edx: 0xffffffff, ebx: 0x12345, esp: 0x8000, ebp: 0x9000, esi: 0x0fff, edi: 2,
+    'ds.base': 0x1000,
+    'ss.base': 0x20000,
+    'fs.base': 0x300000,
+    eax: 0x10,
+    ecx: 3,
+    edx: 0xffffffff,
+    ebx: 0x12345,
+    esp: 0x8000,
+    ebp: 0x9000,
+    esi: 0x0fff,
+    edi: 2,
   };
   const processor = Object.assign(new FakeProcessor(1, { boot: [] }), { register: (name: string) => registers[name] });
   it.each([
@@ -103,7 +113,8 @@ describe('request states', () => {
     vie.mmioPending(true, 0xd0000000, 4, 0, 0);
     return vie;
   };
-  const answer = (over: Partial<VmEntry> = {}): VmEntry => Object.assign(new VmEntry(), { gpa: 0xd0000000, bytes: 4, read: true, data: 0x1234 }, over);
+  const answer = (over: Partial<VmEntry> = {}): VmEntry =>
+    Object.assign(new VmEntry(), { gpa: 0xd0000000, bytes: 4, read: true, data: 0x1234 }, over);
 
   it('a pending read leaves as MMIO with address and size', () => {
     const exit = new VmExit();
@@ -133,7 +144,8 @@ describe('request states', () => {
     expect(vie.fulfillMmio(answer())).toBe(Errno.EINVAL);
   });
   it('a port answer must name the same port, size and direction', () => {
-    const entry = (over: Partial<VmEntry> = {}): VmEntry => Object.assign(new VmEntry(), { port: 0x60, bytes: 1, flags: INOUT.IN, eax: 0x55 }, over);
+    const entry = (over: Partial<VmEntry> = {}): VmEntry =>
+      Object.assign(new VmEntry(), { port: 0x60, bytes: 1, flags: INOUT.IN, eax: 0x55 }, over);
     const pending = (): Vie => {
       const vie = new Vie();
       vie.initInout(0x60, 1, INOUT.IN | INOUT.STR | INOUT.REP, 0);

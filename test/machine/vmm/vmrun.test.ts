@@ -41,7 +41,16 @@ describe('the order of checks in VM_RUN', () => {
 
   it('a request that waits is handed out again at every entry, until it is answered', () => {
     let read = 0;
-    const { machine, kernel, v } = setup([{ op: 'load', gpa: 0xd0000000, to: (value) => { read = value; } }, { op: 'nop' }]);
+    const { machine, kernel, v } = setup([
+      {
+        op: 'load',
+        gpa: 0xd0000000,
+        to: (value) => {
+          read = value;
+        },
+      },
+      { op: 'nop' },
+    ]);
     for (let i = 0; i < 3; i++) {
       expect(kernel.run(v, 10)).toBe(RunResult.exit);
       expect(v.vmexit).toMatchObject({ code: ExitCode.MMIO, gpa: 0xd0000000, bytes: 4, read: true });
@@ -50,7 +59,12 @@ describe('the order of checks in VM_RUN', () => {
     Object.assign(v.entry, { command: VEC.FULFILL_MMIO, gpa: 0xd0000000, bytes: 4, read: true, data: 0xcafe, dataHigh: 0 });
     expect(kernel.run(v, 10)).toBe(RunResult.yielded);
     expect(read).toBe(0xcafe);
-    expect(machine.ledger.exitAt(1)).toMatchObject({ code: ExitCode.MMIO_EMUL, finalCode: ExitCode.MMIO, value: 0xcafe, outcome: Outcome.resumed });
+    expect(machine.ledger.exitAt(1)).toMatchObject({
+      code: ExitCode.MMIO_EMUL,
+      finalCode: ExitCode.MMIO,
+      value: 0xcafe,
+      outcome: Outcome.resumed,
+    });
   });
 
   it('an answer that fits no request makes VM_RUN fail with EINVAL', () => {
@@ -94,7 +108,13 @@ describe('the order of checks in VM_RUN', () => {
     const boot: Op[] = [
       { op: 'store', gpa: SVR, value: 0x1ff },
       { op: 'store', gpa: 0xfee00300, value: 0x44030 }, // fixed 30h to itself
-      { op: 'call', call: () => { machine.vm.injectNmi(0, 0); machine.vm.injectExtInt(0); } },
+      {
+        op: 'call',
+        call: () => {
+          machine.vm.injectNmi(0, 0);
+          machine.vm.injectExtInt(0);
+        },
+      },
       { op: 'sti' },
       { op: 'nop', count: 10 },
     ];
@@ -112,11 +132,26 @@ describe('memory that is no RAM', () => {
     const { machine } = rig({ boot: [[{ op: 'or', gpa: SVR, value: 0x100 }]] });
     machine.run({ instructions: 3 });
     expect(machine.vlapics[0]?.peek(0xf0, 4)).toBe(0x1ff);
-    expect(exitsOf(machine)).toMatchObject([{ code: ExitCode.MMIO_EMUL, outcome: Outcome.resumed, request: RequestState.DONE, device: 'vlapic' }]);
+    expect(exitsOf(machine)).toMatchObject([
+      { code: ExitCode.MMIO_EMUL, outcome: Outcome.resumed, request: RequestState.DONE, device: 'vlapic' },
+    ]);
   });
   it('where nobody is, reads give all ones through userspace, and writes are dropped', () => {
     let value = 0;
-    const { machine } = rig({ boot: [[{ op: 'load', gpa: 0xfed00000, to: (v) => { value = v; } }, { op: 'store', gpa: 0xfed00000, value: 1 }]] });
+    const { machine } = rig({
+      boot: [
+        [
+          {
+            op: 'load',
+            gpa: 0xfed00000,
+            to: (v) => {
+              value = v;
+            },
+          },
+          { op: 'store', gpa: 0xfed00000, value: 1 },
+        ],
+      ],
+    });
     expect(machine.run({ instructions: 5 })).toBe('limit');
     expect(value).toBe(0xffffffff);
     expect(exitsOf(machine)).toMatchObject([
@@ -127,11 +162,15 @@ describe('memory that is no RAM', () => {
   it('XCHG on it aborts the VM, and the ledger names the opcode', () => {
     const { machine } = rig({ boot: [[{ op: 'store', gpa: 0xfee00080, value: 1, bytes: [0x87, 0x05, 0x80, 0, 0xe0, 0xfe] }]] });
     expect(machine.run({ instructions: 5 })).toMatchObject({
-      kind: 'aborted', sentence: 'bhyve aborted the VM: opcode 87 is not emulated on MMIO',
+      kind: 'aborted',
+      sentence: 'bhyve aborted the VM: opcode 87 is not emulated on MMIO',
       printed: 'Failed to emulate instruction sequence [ 0x87 0x05 0x80 0x00 0xe0 0xfe ] at 0x1000',
     });
     expect(machine.ledger.exitAt(1)).toMatchObject({
-      finalCode: ExitCode.INST_EMUL, outcome: Outcome.aborted, request: RequestState.NONE, note: 'opcode 87 is not emulated on MMIO',
+      finalCode: ExitCode.INST_EMUL,
+      outcome: Outcome.aborted,
+      request: RequestState.NONE,
+      note: 'opcode 87 is not emulated on MMIO',
     });
   });
   it('ADD m, imm makes VM_RUN fail with EINVAL instead', () => {
@@ -143,18 +182,21 @@ describe('memory that is no RAM', () => {
     expect(machine.run({ instructions: 5 })).toMatchObject({ kind: 'aborted', sentence: expect.stringContaining('linear address') });
   });
   it.each([
-    [illumos202010, 'runFailed'],
-    [illumos13253, 'runFailed'],
-    [illumos, 'limit'],
-  ] as const)('a byte store to the local APIC under $name: %s', (profile, expected) => {
-    const { machine } = rig({ boot: [[{ op: 'store', gpa: 0xfee00080, value: 0x50, size: 1, bytes: [0xc6, 0x05, 0x80, 0, 0xe0, 0xfe, 0x50] }]] }, { profile });
+    ['illumos-2020-10', illumos202010, 'runFailed'],
+    ['illumos-13253', illumos13253, 'runFailed'],
+    ['illumos', illumos, 'limit'],
+  ] as const)('a byte store to the local APIC is answered as in the era of %s', (_name, profile, expected) => {
+    const { machine } = rig(
+      { boot: [[{ op: 'store', gpa: 0xfee00080, value: 0x50, size: 1, bytes: [0xc6, 0x05, 0x80, 0, 0xe0, 0xfe, 0x50] }]] },
+      { profile },
+    );
     const end = machine.run({ instructions: 5 });
     expect(typeof end === 'string' ? end : end.kind).toBe(expected);
   });
   it.each([
-    [illumos, 'aborted'],
-    [illumos202010, 'runFailed'],
-  ] as const)('a fetch where no memory is ends the VM: under $name it is %s', (profile, kind) => {
+    ['illumos', illumos, 'aborted'],
+    ['illumos-2020-10', illumos202010, 'runFailed'],
+  ] as const)('a fetch where no memory is ends the VM under %s', (_name, profile, kind) => {
     const { machine } = rig({ boot: [[{ op: 'fetchFault', gpa: 0x12345000 }]] }, { profile });
     expect(machine.run({ instructions: 5 })).toMatchObject({ kind });
     expect(machine.ledger.exitAt(1)).toMatchObject({ code: ExitCode.PAGING, address: 0x12345000 });
@@ -170,13 +212,27 @@ describe('memory that is no RAM', () => {
 describe('ports', () => {
   it('IN from a kernel chip is answered in the kernel; from one of the process, in userspace; from none, all ones', () => {
     const values: number[] = [];
-    const to = (v: number): void => { values.push(v); };
-    const { machine } = rig({ boot: [[{ op: 'out', port: 0x21, value: 0xa5 }, { op: 'in', port: 0x21, to }, { op: 'in', port: 0x64, to }, { op: 'in', port: 0x80, size: 2, to }]] });
+    const to = (v: number): void => {
+      values.push(v);
+    };
+    const { machine } = rig({
+      boot: [
+        [
+          { op: 'out', port: 0x21, value: 0xa5 },
+          { op: 'in', port: 0x21, to },
+          { op: 'in', port: 0x64, to },
+          { op: 'in', port: 0x80, size: 2, to },
+        ],
+      ],
+    });
     machine.run({ instructions: 6 });
     expect(values[0]).toBe(0xa5);
     expect(values[2]).toBe(0xffff);
     expect(exitsOf(machine).map((e) => [e?.device, e?.answer, e?.outcome])).toEqual([
-      ['vatpic', Answer.kernel, Outcome.resumed], ['vatpic', Answer.kernel, Outcome.resumed], ['i8042', Answer.userspace, Outcome.resumed], ['', Answer.nobody, Outcome.resumed],
+      ['vatpic', Answer.kernel, Outcome.resumed],
+      ['vatpic', Answer.kernel, Outcome.resumed],
+      ['i8042', Answer.userspace, Outcome.resumed],
+      ['', Answer.nobody, Outcome.resumed],
     ]);
   });
   it.each<[string, Op]>([
@@ -185,20 +241,27 @@ describe('ports', () => {
     ['IN of 4 bytes from the keyboard controller', { op: 'in', port: 0x60, size: 4 }],
   ])('%s is what bhyve’s process dies of', (_what, op) => {
     const { machine } = rig({ boot: [[op]] });
-    expect(machine.run({ instructions: 3 })).toMatchObject({ kind: 'aborted', printed: expect.stringMatching(/^Unhandled (in|out)[bl] 0x00[0-9a-f]{2} at 0x1000$/) });
+    expect(machine.run({ instructions: 3 })).toMatchObject({
+      kind: 'aborted',
+      printed: expect.stringMatching(/^Unhandled (in|out)[bl] 0x00[0-9a-f]{2} at 0x1000$/),
+    });
   });
   it.each([
-    [illumos202010, { kind: 'runFailed', errno: 22 }],
-    [illumos13253, { kind: 'aborted', printed: 'Failed to emulate instruction sequence [ ] at 0x1000' }],
-    [illumos, { kind: 'aborted' }],
-  ])('a word OUT to the 8259, whose handler returns -1, under $name', (profile, expected) => {
+    ['illumos-2020-10', illumos202010, { kind: 'runFailed', errno: 22 }],
+    ['illumos-13253', illumos13253, { kind: 'aborted', printed: 'Failed to emulate instruction sequence [ ] at 0x1000' }],
+    ['illumos', illumos, { kind: 'aborted' }],
+  ])('a word OUT to the 8259, whose handler returns -1, ends the VM under %s', (_name, profile, expected) => {
     const { machine } = rig({ boot: [[{ op: 'out', port: 0x20, value: 0x1111, size: 2 }]] }, { profile });
     expect(machine.run({ instructions: 3 })).toMatchObject(expected);
-    if (profile !== illumos202010) expect(machine.ledger.exitAt(1)).toMatchObject({ request: RequestState.USER_FALLBACK, bytes: new Uint8Array(0) });
+    if (profile !== illumos202010)
+      expect(machine.ledger.exitAt(1)).toMatchObject({ request: RequestState.USER_FALLBACK, bytes: new Uint8Array(0) });
   });
   it('a REP prefix on a plain OUT is INST_EMUL without bytes', () => {
     const { machine } = rig({ boot: [[{ op: 'out', port: 0x80, value: 1, plainRep: true }]] });
-    expect(machine.run({ instructions: 3 })).toMatchObject({ kind: 'aborted', printed: 'Failed to emulate instruction sequence [ ] at 0x1000' });
+    expect(machine.run({ instructions: 3 })).toMatchObject({
+      kind: 'aborted',
+      printed: 'Failed to emulate instruction sequence [ ] at 0x1000',
+    });
   });
   it('REP OUTS is one exit while the vCPU keeps its turn, and another after it', () => {
     const sent: number[] = [];
@@ -206,10 +269,18 @@ describe('ports', () => {
     machine.onConsole = (_stream, byte) => sent.push(byte);
     machine.run({ instructions: 30 });
     expect(sent).toHaveLength(25);
-    expect(exitsOf(machine).map((e) => [e?.icount, e?.outcome])).toEqual([[0, Outcome.resumed], [10, Outcome.resumed], [20, Outcome.resumed]]);
+    expect(exitsOf(machine).map((e) => [e?.icount, e?.outcome])).toEqual([
+      [0, Outcome.resumed],
+      [10, Outcome.resumed],
+      [20, Outcome.resumed],
+    ]);
   });
   it('where a run is cut by a limit leaves no trace in the ledger', () => {
-    const program: Op[] = [{ op: 'out', port: 0x3f8, value: 0x41, rep: 25 }, { op: 'load', gpa: 0xfee00030 }, { op: 'store', gpa: 0xfed00000, value: 7, rep: 9, bytes: [0xf3, 0xab] }];
+    const program: Op[] = [
+      { op: 'out', port: 0x3f8, value: 0x41, rep: 25 },
+      { op: 'load', gpa: 0xfee00030 },
+      { op: 'store', gpa: 0xfed00000, value: 7, rep: 9, bytes: [0xf3, 0xab] },
+    ];
     const whole = rig({ boot: [program] }, { slice: 10 }).machine;
     const cut = rig({ boot: [program] }, { slice: 10 }).machine;
     whole.run({ instructions: 40 });
@@ -222,15 +293,31 @@ describe('ports', () => {
 describe('MSRs', () => {
   it('of the local APIC, the MTRRs and the TSC are answered in the kernel', () => {
     const seen: [number, number][] = [];
-    const to = (low: number, high: number): void => { seen.push([low, high]); };
+    const to = (low: number, high: number): void => {
+      seen.push([low, high]);
+    };
     const { machine } = rig({
-      boot: [[
-        { op: 'rdmsr', msr: 0x1b, to }, { op: 'rdmsr', msr: 0xfe, to }, { op: 'wrmsr', msr: 0x200, low: 0x80000006, high: 0 }, { op: 'rdmsr', msr: 0x200, to },
-        { op: 'nop', count: 6 }, { op: 'rdmsr', msr: 0x10, to }, { op: 'wrmsr', msr: 0x10, low: 5, high: 1 }, { op: 'rdmsr', msr: 0x10, to },
-      ]],
+      boot: [
+        [
+          { op: 'rdmsr', msr: 0x1b, to },
+          { op: 'rdmsr', msr: 0xfe, to },
+          { op: 'wrmsr', msr: 0x200, low: 0x80000006, high: 0 },
+          { op: 'rdmsr', msr: 0x200, to },
+          { op: 'nop', count: 6 },
+          { op: 'rdmsr', msr: 0x10, to },
+          { op: 'wrmsr', msr: 0x10, low: 5, high: 1 },
+          { op: 'rdmsr', msr: 0x10, to },
+        ],
+      ],
     });
     machine.run({ instructions: 20 });
-    expect(seen).toEqual([[0xfee00900, 0], [0x50a, 0], [0x80000006, 0], [100, 0], [15, 1]]);
+    expect(seen).toEqual([
+      [0xfee00900, 0],
+      [0x50a, 0],
+      [0x80000006, 0],
+      [100, 0],
+      [15, 1],
+    ]);
     expect(machine.ledger.exitsByCode().get(ExitCode.RDMSR)).toBe(5);
   });
   it.each<[string, Op]>([
@@ -256,7 +343,13 @@ describe('HLT', () => {
   it('with IF=0 on all active vCPUs ends the VM: exit status 2', () => {
     const { machine } = rig({ boot: [[{ op: 'cli' }, { op: 'hlt' }]] });
     expect(machine.run()).toMatchObject({ kind: 'suspended', how: 'halt', status: 2, exit: 1, icount: 2 });
-    expect(machine.ledger.exitAt(1)).toMatchObject({ code: ExitCode.HLT, finalCode: ExitCode.SUSPENDED, outcome: Outcome.suspended, eip: 0x101f, icount: 1 }); // one byte back
+    expect(machine.ledger.exitAt(1)).toMatchObject({
+      code: ExitCode.HLT,
+      finalCode: ExitCode.SUSPENDED,
+      outcome: Outcome.suspended,
+      eip: 0x101f,
+      icount: 1,
+    }); // one byte back
   });
   it('of the BSP alone ends the VM in 2020, when unstarted APs are not active; today they are, and the machine is stuck', () => {
     const scripts = { boot: [[{ op: 'hlt' } as Op], []] };
@@ -270,8 +363,13 @@ describe('HLT', () => {
   });
   it('with IF=1 ends when the local APIC’s timer fires, and time jumps there', () => {
     const boot: Op[] = [
-      { op: 'store', gpa: SVR, value: 0x1ff }, { op: 'store', gpa: 0xfee003e0, value: 0xb }, { op: 'store', gpa: 0xfee00320, value: 0x40 },
-      { op: 'store', gpa: 0xfee00380, value: 134_217_728 }, { op: 'sti' }, { op: 'hlt' }, { op: 'nop' },
+      { op: 'store', gpa: SVR, value: 0x1ff },
+      { op: 'store', gpa: 0xfee003e0, value: 0xb },
+      { op: 'store', gpa: 0xfee00320, value: 0x40 },
+      { op: 'store', gpa: 0xfee00380, value: 134_217_728 },
+      { op: 'sti' },
+      { op: 'hlt' },
+      { op: 'nop' },
     ];
     const { machine, processor } = rig({ boot: [boot] });
     expect(machine.run({ instructions: 7 })).toBe('limit');
@@ -282,13 +380,36 @@ describe('HLT', () => {
   });
   it('with IF=1 and only a masked timer armed, however often it fires, the machine is stuck', () => {
     const boot: Op[] = [
-      { op: 'store', gpa: SVR, value: 0x1ff }, { op: 'store', gpa: 0xfee00320, value: 0x30040 }, { op: 'store', gpa: 0xfee00380, value: 1000 },
-      { op: 'sti' }, { op: 'hlt' },
+      { op: 'store', gpa: SVR, value: 0x1ff },
+      { op: 'store', gpa: 0xfee00320, value: 0x30040 },
+      { op: 'store', gpa: 0xfee00380, value: 1000 },
+      { op: 'sti' },
+      { op: 'hlt' },
     ];
-    expect(rig({ boot: [boot] }).machine.run()).toMatchObject({ kind: 'stuck', vcpus: [expect.stringContaining('with interrupts enabled, and nothing that is armed can interrupt it')] });
+    expect(rig({ boot: [boot] }).machine.run()).toMatchObject({
+      kind: 'stuck',
+      vcpus: [expect.stringContaining('with interrupts enabled, and nothing that is armed can interrupt it')],
+    });
   });
   it('is ended by an NMI even with IF=0', () => {
-    const { machine, processor } = rig({ boot: [[{ op: 'nop', count: 40 }, { op: 'store', gpa: 0xfee00310, value: 0x1000000 }, { op: 'store', gpa: 0xfee00300, value: 0x4500 }, { op: 'store', gpa: 0xfee00300, value: 0x4608 }, { op: 'nop', count: 20 }, { op: 'store', gpa: 0xfee00300, value: 0x4400 }, { op: 'nop', count: 20 }], []], startup: { 8: [{ op: 'hlt' }, { op: 'nop' }] } }, { slice: 5 });
+    const { machine, processor } = rig(
+      {
+        boot: [
+          [
+            { op: 'nop', count: 40 },
+            { op: 'store', gpa: 0xfee00310, value: 0x1000000 },
+            { op: 'store', gpa: 0xfee00300, value: 0x4500 },
+            { op: 'store', gpa: 0xfee00300, value: 0x4608 },
+            { op: 'nop', count: 20 },
+            { op: 'store', gpa: 0xfee00300, value: 0x4400 },
+            { op: 'nop', count: 20 },
+          ],
+          [],
+        ],
+        startup: { 8: [{ op: 'hlt' }, { op: 'nop' }] },
+      },
+      { slice: 5 },
+    );
     machine.run({ instructions: 120 });
     expect(processor.log).toContain('inject 1 2');
     expect(machine.ledger.ipiAt(3)?.targets[1]?.takenNs).toBeGreaterThan(0);
@@ -299,12 +420,19 @@ describe('a VM that ends', () => {
   it('by a triple fault says on which vCPU: exit status 3', () => {
     const { machine } = rig({ boot: [[{ op: 'nop' }, { op: 'triple' }]] });
     expect(machine.run()).toMatchObject({ kind: 'suspended', how: 'tripleFault', status: 3, sentence: 'triple fault on vCPU0', icount: 1 });
-    expect(machine.ledger.exitAt(1)).toMatchObject({ code: ExitCode.SUSPENDED, address: SuspendHow.TRIPLEFAULT, outcome: Outcome.suspended });
+    expect(machine.ledger.exitAt(1)).toMatchObject({
+      code: ExitCode.SUSPENDED,
+      address: SuspendHow.TRIPLEFAULT,
+      outcome: Outcome.suspended,
+    });
   });
   it('by port CF9h resets: exit status 0, and the OUT has completed', () => {
     const { machine } = rig({ boot: [[{ op: 'out', port: 0xcf9, value: 6 }, { op: 'nop' }]] });
     expect(machine.run()).toMatchObject({ kind: 'suspended', how: 'reset', status: 0, icount: 1 });
-    expect(exitsOf(machine).map((e) => [e?.code, e?.outcome])).toEqual([[ExitCode.INOUT, Outcome.resumed], [ExitCode.SUSPENDED, Outcome.suspended]]);
+    expect(exitsOf(machine).map((e) => [e?.code, e?.outcome])).toEqual([
+      [ExitCode.INOUT, Outcome.resumed],
+      [ExitCode.SUSPENDED, Outcome.suspended],
+    ]);
   });
   it('by SLP_EN with SLP_TYP 5 powers off: exit status 1', () => {
     const { machine } = rig({ boot: [[{ op: 'out', port: 0x404, value: 0x3400, size: 2 }]] });
