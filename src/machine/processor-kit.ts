@@ -4,7 +4,6 @@ import { Execution } from './engine/execution.ts';
 import { ProcessorPart } from './engine/processor-state.ts';
 import type { ProcessorConfig, ProcessorFactory, ProcessorKit } from './machine.ts';
 import type { PhysicalMemory } from './memory/physical.ts';
-import { INSTRUCTION_NS } from './time/clock.ts';
 
 const PAGE = 4096;
 
@@ -60,7 +59,7 @@ export function engineKit(interpreter: Uint8Array, { vcpus, memoryBytes, romByte
     ramBytes: memoryBytes,
     romBytes,
     interpreter,
-    tsc: (retired) => tsc.at(execution.selected, Math.floor((retired * INSTRUCTION_NS) / vcpus)),
+    tsc: (retired) => tsc.atInstruction(execution.selected, retired),
   });
   const stateful = [
     { name: 'processor', part: new ProcessorPart(execution) as Stateful },

@@ -170,8 +170,9 @@ export class MachineCpu implements CpuUnderTest {
    * From wherever the last vector has led: UD2 at the beginning of the code window, which every code segment has at offset 0 or at CODE.
    */
   private backToKernel(): void {
-    if (this.inKernel) return;
     const { processor } = this;
+    this.inKernel ||= processor.register('cs') === KERNEL_CODE;
+    if (this.inKernel) return;
     this.place(0, UD2);
     processor.setRegister('eflags', 0x202);
     processor.setRegister('eip', ((processor.register('cs') as number) & ~3) === 0x20 ? CODE : 0);

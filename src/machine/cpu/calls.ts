@@ -197,7 +197,8 @@ export class Calls {
   }
   private softwareInterrupt(vector: number, nextEip: number): number {
     const { window } = this;
-    const { eip, record } = { eip: window.view.getInt32(State.eip, true), record: window.view.getInt32(State.record, true) };
+    const eip = window.view.getInt32(State.eip, true);
+    const record = window.view.getInt32(State.record, true);
     window.eip = nextEip;
     try {
       this.events.deliverOnce(vector, Source.software);

@@ -101,6 +101,10 @@ export interface Processor {
   readonly csBase: number;
   /** Up to 15 instruction bytes at EIP, read without side effects; gives how many could be read. */
   fetchBytes(into: Uint8Array): number;
+  /** General register by number (0 EAX … 7 EDI), u32; base of a segment register by number (ES CS SS DS FS GS), u32; is code 32 bits (CS.D)? For what is too frequent for names. */
+  general(n: number): number;
+  segmentBase(k: number): number;
+  readonly code32: boolean;
   /** Register of the selected vCPU by name (eax…edi, ax…, al…, eip, eflags, cs…gs selectors, cs.base…, cs.limit…, cr0 cr2 cr3 cr4, gdtr.base…, dr0…dr7), u32; undefined for a name that is none. */
   register(name: string): number | undefined;
   setRegister(name: string, value: number): boolean;

@@ -123,6 +123,7 @@ export class Window {
   setSegment(k: number, selector: number, base: number, limit: number, rights: number): void {
     const { view } = this;
     this.setSelector(k, selector);
+    if (this.rights(k) === rights && this.base(k) === base >>> 0 && this.limit(k) === limit >>> 0) return;
     view.setInt32(k === LDTR ? State.ldtrBase : k === TR ? State.trBase : State.registers + State.baseSlot + k * 8, base, true);
     if (k < SEGMENT_COUNT) view.setInt32(State.registers + State.baseSlot + k * 8 + 4, 0, true);
     view.setInt32(State.segments + k * 8, limit, true);

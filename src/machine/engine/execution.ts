@@ -20,7 +20,7 @@ import { guestFault, raise, Vector } from '../memory/fault.ts';
 import { LinearMemory } from '../memory/linear.ts';
 import { Paging } from '../memory/paging.ts';
 import { PhysicalMemory } from '../memory/physical.ts';
-import { homeOf, JUMP_ENTRIES, layOut, Leave, type MemoryLayout, Rec, Segment, State, tablesOf } from '../state/layout.ts';
+import { Context, homeOf, JUMP_ENTRIES, layOut, Leave, type MemoryLayout, Rec, Segment, State, tablesOf } from '../state/layout.ts';
 import { compiled } from './compiled.ts';
 import { allForms } from './generate.ts';
 import { MemoryAccess } from './memory-access.ts';
@@ -40,6 +40,7 @@ export interface ExecutionOptions {
 /** Handlers beyond the interpreter's own: compiled regions. */
 const REGION_SLOTS = 256;
 const NO_TAG = 0xffffffff;
+const CONTEXTS = 16;
 
 export class Execution implements Processor {
   readonly memory: WebAssembly.Memory;
@@ -76,7 +77,10 @@ export class Execution implements Processor {
   /** Generation of the record that each vCPU's window names. */
   private readonly generations: Float64Array;
   private readonly jumpPages: Set<number>[] = [];
-  private codeLimit = 0;
+  /** The code-segment limit that jump-table entries were checked against, for each vCPU and context. */
+  private readonly codeLimits: Float64Array;
+  /** The selected vCPU's jump table. */
+  private jumpTable = 0;
   private regions = 0;
 
   constructor(options: ExecutionOptions) {
@@ -107,11 +111,12 @@ export class Execution implements Processor {
     this.stopId = (this.forms.list.find((f) => f.definition.name === 'stop') as { id: number }).id;
     this.stoppedAt = new Float64Array(vcpus).fill(-1);
     this.generations = new Float64Array(vcpus);
+    this.codeLimits = new Float64Array(vcpus * CONTEXTS).fill(-1);
     for (let v = 0; v < vcpus; v++) this.jumpPages.push(new Set());
     this.connect();
     for (let v = vcpus - 1; v >= 0; v--) {
       this.select(v);
-      this.flushJumps(v);
+      this.emptyJumps(v);
       this.paging.flushFast(v);
       this.reset('RESET', 0);
     }
@@ -140,6 +145,9 @@ export class Execution implements Processor {
     for (let v = 0; v < this.vcpuCount; v++) this.flushJumps(v);
   }
   private flushJumps(v: number): void {
+    if (this.jumpPages[v]?.size) this.emptyJumps(v);
+  }
+  private emptyJumps(v: number): void {
     const at = tablesOf(this.layout, v).jump;
     for (let i = 0; i < JUMP_ENTRIES; i++) this.view.setUint32(at + i * 16 + 4, NO_TAG, true);
     this.jumpPages[v]?.clear();
@@ -153,6 +161,7 @@ export class Execution implements Processor {
       this.selected = vcpu;
     }
     this.paging.select(vcpu);
+    this.jumpTable = tablesOf(this.layout, vcpu).jump;
   }
   reset(kind: 'RESET' | 'INIT', variant: number): void {
     resetVcpu(this.window, kind, variant);
@@ -176,6 +185,15 @@ export class Execution implements Processor {
   get nmiAllowed(): boolean {
     return this.view.getInt32(State.nmiBlocked, true) === 0 && this.view.getInt32(State.shadow, true) === 0;
   }
+  general(n: number): number {
+    return this.window.reg32(n);
+  }
+  segmentBase(k: number): number {
+    return this.window.base(k);
+  }
+  get code32(): boolean {
+    return (this.window.context & Context.code32) !== 0;
+  }
   register(name: string): number | undefined {
     return readRegister(this.window, name);
   }
@@ -190,13 +208,17 @@ export class Execution implements Processor {
   }
   fetchBytes(into: Uint8Array): number {
     const linear = (this.csBase + this.eip) >>> 0;
-    for (let i = 0; i < into.length; i++) {
-      const gpa = this.paging.peek((linear + i) >>> 0);
+    let done = 0;
+    while (done < into.length) {
+      const at = (linear + done) >>> 0;
+      const gpa = this.paging.peek(at);
       const host = gpa < 0 ? 0 : this.physical.hostForRead(gpa);
-      if (host === 0) return i;
-      into[i] = this.bytes[host] as number;
+      if (host === 0) return done;
+      const here = Math.min(into.length - done, 4096 - (at & 0xfff));
+      for (let i = 0; i < here; i++) into[done + i] = this.bytes[host + i] as number;
+      done += here;
     }
-    return into.length;
+    return done;
   }
   get breakpoints(): ReadonlySet<number> {
     return this.stopsBefore;
@@ -244,9 +266,10 @@ export class Execution implements Processor {
     const { view, window, paging } = this;
     const base = window.base(Segment.CS);
     const limit = window.limit(Segment.CS);
-    if (limit !== this.codeLimit) {
+    const index = this.limitIndex();
+    if (limit !== this.codeLimits[index]) {
       this.flushJumps(this.selected); // entries of the same context were checked against another limit
-      this.codeLimit = limit;
+      this.codeLimits[index] = limit;
     }
     if (eip > limit) raise(Vector.GP, 0);
     const linear = (base + eip) >>> 0;
@@ -260,7 +283,8 @@ export class Execution implements Processor {
     const offset = linear & 0xfff;
     const next = (linear - offset + 4096) >>> 0;
     const wraps = eip < offset || limit - eip < 4095 - offset;
-    const record = this.records.at(host, window.context, linear, Math.min(limit - eip + 1, 4096), wraps, () => this.physical.hostForRead(paging.translate(next, false, user)));
+    this.nextPage = next;
+    const record = this.records.at(host, window.context, linear, Math.min(limit - eip + 1, 4096), wraps, this.secondHost);
     if (record < 0) raise(Vector.GP, 0);
     if (record === 0) {
       this.exit.gpa = paging.translate(next, false, user);
@@ -272,13 +296,17 @@ export class Execution implements Processor {
       paging.dropWrites();
     }
     if (wraps) return record;
-    const entry = tablesOf(this.layout, this.selected).jump + ((linear & (JUMP_ENTRIES - 1)) << 4);
+    const entry = this.jumpTable + ((linear & (JUMP_ENTRIES - 1)) << 4);
     view.setInt32(entry, linear, true);
     view.setInt32(entry + 4, view.getInt32(State.context + 4, true), true);
     view.setInt32(entry + 8, record, true);
     this.jumpPages[this.selected]?.add(linear >>> 12);
     return record;
   }
+
+  private nextPage = 0;
+  /** Host address of the page after the one being looked up. @throws guestFault */
+  private readonly secondHost = (): number => this.physical.hostForRead(this.paging.translate(this.nextPage, false, this.window.cpl === 3));
 
   // ── Running ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
   complete(): Stop {
@@ -334,7 +362,7 @@ export class Execution implements Processor {
           if (this.pauseStops) return Stop.pause;
           break;
         default:
-          if (!this.deliverFault(...this.faultOf(reason))) return Stop.tripleFault;
+          if (!this.deliverFault(this.vectorOf(reason), reason === Leave.divide || reason === Leave.undefined ? -1 : 0)) return Stop.tripleFault;
           continue;
       }
       if (trap && done && !this.eventTaken && !this.singleStepTrap()) return Stop.tripleFault;
@@ -363,6 +391,11 @@ export class Execution implements Processor {
     const kept = view.getInt32(State.record, true);
     if (kept !== 0 && this.generations[this.selected] === this.records.generation) return kept;
     view.setInt32(State.record, 0, true);
+    const known = this.knownRecord();
+    if (known !== 0) {
+      this.generations[this.selected] = this.records.generation;
+      return known;
+    }
     try {
       view.setInt32(State.registers + State.pageSlot, 1, true); // no page is being executed now
       const record = this.find(this.window.eip);
@@ -373,6 +406,19 @@ export class Execution implements Processor {
       this.retired++;
       return this.events.deliver(guestFault.vector, Source.exception, guestFault.errorCode) ? -2 : -1;
     }
+  }
+  /** The record that the jump table has for EIP, or 0. */
+  private knownRecord(): number {
+    const { view, window } = this;
+    const { eip } = window;
+    const linear = (window.base(Segment.CS) + eip) >>> 0;
+    const entry = this.jumpTable + ((linear & (JUMP_ENTRIES - 1)) << 4);
+    if (view.getUint32(entry, true) !== linear || view.getInt32(entry + 4, true) !== window.context || window.limit(Segment.CS) !== this.codeLimits[this.limitIndex()]) return 0;
+    view.setInt32(State.registers + State.pageSlot, eip - (linear & 0xfff), true);
+    return view.getInt32(entry + 8, true);
+  }
+  private limitIndex(): number {
+    return this.selected * CONTEXTS + this.window.context;
   }
   /** Executes at most `budget` instructions from `record`; gives the reason why it left and counts what retired. */
   private execute(record: number, budget: number, ignoreBreakpoint: boolean): number {
@@ -408,20 +454,20 @@ export class Execution implements Processor {
     for (const page of codePages) this.records.invalidatePage(page);
     codePages.length = 0;
   }
-  private faultOf(reason: number): [vector: number, errorCode: number] {
+  private vectorOf(reason: number): number {
     switch (reason) {
       case Leave.divide:
-        return [Vector.DE, -1];
+        return Vector.DE;
       case Leave.stackLimit:
-        return [Vector.SS, 0];
+        return Vector.SS;
       case Leave.operandLimit: {
         const segment = this.view.getUint8(this.view.getInt32(State.record, true) + Rec.segment);
-        return [segment === State.baseSlot + Segment.SS * 8 ? Vector.SS : Vector.GP, 0];
+        return segment === State.baseSlot + Segment.SS * 8 ? Vector.SS : Vector.GP;
       }
       case Leave.undefined:
-        return [Vector.UD, -1];
+        return Vector.UD;
       default:
-        return [Vector.GP, 0];
+        return Vector.GP;
     }
   }
   private deliverFault(vector: number, errorCode: number): boolean {

@@ -56,12 +56,13 @@ export class MemoryAccess {
 
   private accessOrFault(linear: number, bytes: number, write: boolean, check: boolean): number {
     if ((linear & 0xfff) + bytes > 4096) return this.crossing(linear, bytes, write);
-    const gpa = this.paging.translate(linear, write, this.user);
+    const { user } = this;
+    const gpa = this.paging.translate(linear, write, user);
     const page = (write ? this.physical.writePage : this.physical.readPage)[gpa >>> 12] as number;
     if (page === 0) return check ? State.scratch : this.readDevice(linear, gpa, bytes, write);
     const address = page + (gpa & 0xfff);
     if (!write) {
-      this.paging.fillFast(linear, address, false);
+      this.paging.fillFast(linear, address, false, user);
       return address;
     }
     if (this.records.touchesCode(address, bytes)) {
@@ -69,7 +70,7 @@ export class MemoryAccess {
       this.codePages.push(page);
     }
     this.physical.beforeWrite(page);
-    if (!this.records.holdsCode(page)) this.paging.fillFast(linear, address, true);
+    if (!this.records.holdsCode(page)) this.paging.fillFast(linear, address, true, user);
     return address;
   }
   private giveUpCode(page: number): 0 {
@@ -104,7 +105,7 @@ export class MemoryAccess {
       view.setInt32(address, low, true);
       if (bytes === 8) view.setInt32(address + 4, high, true);
     }
-    if (!records.holdsCode(page)) paging.fillFast(linear, address, true);
+    if (!records.holdsCode(page)) paging.fillFast(linear, address, true, user);
     return 1;
   }
   private storeCrossing(linear: number, first: number, bytes: number, low: number, high: number): number {

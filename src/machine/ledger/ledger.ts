@@ -137,10 +137,15 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
     const to = s * BYTES_STRIDE;
     this.exits.bytes[to] = n;
     this.digest.word(n);
+    let word = 0;
     for (let i = 0; i < n; i++) {
       const byte = bytes[offset + i] as number;
       this.exits.bytes[to + 1 + i] = byte;
-      this.digest.word(byte);
+      word |= byte << (8 * (i & 3));
+      if ((i & 3) === 3 || i === n - 1) {
+        this.digest.word(word);
+        word = 0;
+      }
     }
   }
 

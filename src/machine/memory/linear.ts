@@ -19,8 +19,13 @@ export class LinearMemory {
   }
   /** Little-endian, u32. */
   read32(linear: number, user = false): number {
+    const host = this.paging.fastHost(linear, 4, false, user);
+    if (host !== 0) return this.physical.view.getUint32(host, true);
     if ((linear & 0xfff) > 0xffc) return (this.read16(linear, user) | (this.read16((linear + 2) >>> 0, user) << 16)) >>> 0;
-    return this.physical.read32(this.paging.translate(linear, false, user));
+    const gpa = this.paging.translate(linear, false, user);
+    const backed = this.physical.hostForRead(gpa);
+    if (backed !== 0) this.paging.fillFast(linear, backed, false, user);
+    return this.physical.read32(gpa);
   }
   /** @param size bytes, 1, 2 or 4 */
   read(linear: number, size: number, user = false): number {
@@ -28,6 +33,13 @@ export class LinearMemory {
   }
   /** Writes `size` bytes (1, 2 or 4); both pages of a crossing are checked before either changes. */
   write(linear: number, size: number, value: number, user = false): void {
+    const host = this.paging.fastHost(linear, size, true, user);
+    if (host !== 0) {
+      if (size === 4) this.physical.view.setInt32(host, value, true);
+      else if (size === 2) this.physical.view.setInt16(host, value, true);
+      else this.physical.view.setInt8(host, value);
+      return;
+    }
     const first = this.paging.translate(linear, true, user);
     if ((linear & 0xfff) + size <= 4096) {
       if (size === 4) this.physical.write32(first, value);

@@ -144,11 +144,19 @@ export class Paging {
 
   // ── Fast tables ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
   /** Lets generated code reach this page without asking. `host`: address of the byte that answers `linear`. */
-  fillFast(linear: number, host: number, write: boolean): void {
-    const table = this.view.getInt32(write ? State.writeTable : State.readTable, true);
+  fillFast(linear: number, host: number, write: boolean, user: boolean): void {
+    const { tables } = this;
+    const table = user ? (write ? tables.userWrite : tables.userRead) : write ? tables.write : tables.read;
     const at = table + (((linear >>> 12) & (FAST_ENTRIES - 1)) << 4);
     this.words[at >>> 2] = linear & ~0xfff;
     this.words[(at >>> 2) + 2] = host - linear;
+  }
+  /** Host address for `bytes` at `linear` if generated code could go there without asking, else 0. */
+  fastHost(linear: number, bytes: number, write: boolean, user: boolean): number {
+    const { tables } = this;
+    const table = user ? (write ? tables.userWrite : tables.userRead) : write ? tables.write : tables.read;
+    const at = (table + (((linear >>> 12) & (FAST_ENTRIES - 1)) << 4)) >>> 2;
+    return this.words[at] === ((linear + bytes - 1) & ~0xfff) ? (linear + (this.words[at + 2] as number)) | 0 : 0;
   }
   private dropFast(page: number): void {
     const index = ((page >>> 12) & (FAST_ENTRIES - 1)) << 4;

@@ -38,7 +38,7 @@ export class MmioEmulation {
     else kernel.open(v, ExitCode.MMIO_EMUL, exit.gpa, exit.size, exit.write);
     ledger.exitBytes(v.exit, vie.bytes, 0, vie.valid);
     if (exit.write) ledger.exitValue(v.exit, exit.value, exit.valueHigh);
-    switch (instruction.decode(this.table, vie.bytes, vie.valid, code32(processor.register('cs.access'), processor.register('cr0')))) {
+    switch (instruction.decode(this.table, vie.bytes, vie.valid, processor.code32)) {
       case Decoded.unsupported:
         return this.giveUp(v, `opcode ${instruction.name} is not emulated on MMIO`);
       case Decoded.wrongDigit:
@@ -53,7 +53,7 @@ export class MmioEmulation {
   resume(v: Vcpu): Handled {
     const { processor } = this.kernel.vm;
     // Another vCPU's exit may have been decoded since; which REP this is, the bytes still tell.
-    this.instruction.decode(this.table, v.vie.bytes, v.vie.valid, code32(processor.register('cs.access'), processor.register('cr0')));
+    this.instruction.decode(this.table, v.vie.bytes, v.vie.valid, processor.code32);
     if (v.vie.mmioRead.state === Request.DONE)
       this.kernel.vm.ledger.exitValue(v.exit, v.vie.mmioRead.data >>> 0, v.vie.mmioRead.dataHigh >>> 0);
     const stop = this.kernel.complete(v);
@@ -128,7 +128,3 @@ export class MmioEmulation {
     return kernel.vm.profile.startup === 'spinupAp' ? kernel.fail(v, Errno.EFAULT, 'instruction fetch where no memory is') : RunResult.exit;
   }
 }
-
-/** CS.D of protected mode; real mode is 16 bits. @param access VMX access rights, D/B in bit 14 */
-const code32 = (access: number | undefined, cr0: number | undefined): boolean =>
-  ((cr0 ?? 0) & 1) === 1 && (((access ?? 0) >>> 14) & 1) === 1;

@@ -36,13 +36,11 @@ export class VieTable {
   }
 }
 
-const SEGMENT_BASES = ['es.base', 'cs.base', 'ss.base', 'ds.base', 'fs.base', 'gs.base'] as const;
-const REGISTERS = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
 const SS = 2;
 const DS = 3;
 /** Base and index registers of 16-bit addressing, by ModRM r/m. */
-const BASE16 = ['ebx', 'ebx', 'ebp', 'ebp', 'esi', 'edi', 'ebp', 'ebx'] as const;
-const INDEX16 = ['esi', 'edi', 'esi', 'edi', undefined, undefined, undefined, undefined] as const;
+const BASE16 = [3, 3, 5, 5, 6, 7, 5, 3] as const;
+const INDEX16 = [6, 7, 6, 7] as const;
 
 /** One decoded instruction; reused. */
 export class VieInstruction {
@@ -107,7 +105,7 @@ export class VieInstruction {
   /** The linear address of the memory operand, from the registers of the processor's selected vCPU. */
   linear(processor: Processor): number {
     const segment = this.segment >= 0 ? this.segment : this.defaultSegment();
-    return ((processor.register(SEGMENT_BASES[segment] as string) ?? 0) + this.offset(processor)) >>> 0;
+    return (processor.segmentBase(segment) + this.offset(processor)) >>> 0;
   }
 
   /** The opcode as the manual writes it: `87`, `0F B1`, `83 /0`. */
@@ -182,17 +180,17 @@ export class VieInstruction {
     let sum = this.displacement;
     if (!this.address32) {
       if (!(rm === 6 && mod === 0)) {
-        sum += processor.register(BASE16[rm] as string) ?? 0;
+        sum += processor.general(BASE16[rm] as number);
         const index = INDEX16[rm];
-        if (index !== undefined) sum += processor.register(index) ?? 0;
+        if (index !== undefined) sum += processor.general(index);
       }
       return sum & 0xffff;
     }
     const base = rm === 4 ? this.sib & 7 : rm;
-    if (!(base === 5 && mod === 0)) sum += processor.register(REGISTERS[base] as string) ?? 0;
+    if (!(base === 5 && mod === 0)) sum += processor.general(base);
     if (rm === 4) {
       const index = (this.sib >>> 3) & 7;
-      if (index !== 4) sum += (processor.register(REGISTERS[index] as string) ?? 0) * (1 << (this.sib >>> 6));
+      if (index !== 4) sum += processor.general(index) * (1 << (this.sib >>> 6));
     }
     return sum >>> 0;
   }

@@ -1,6 +1,6 @@
 /*
- * Runs one workload and reports on the serial port: "sum=<16 digits> tsc=<16 digits>". Then it ends the machine: port F4h is QEMU's
- * isa-debug-exit; a machine without that device sees a HLT with interrupts off, which nothing can end.
+ * Runs one workload and reports on the serial port: "sum=<16 digits> tsc=<16 digits>". Then it ends the machine by a write to port F4h, the debug
+ * exit of QEMU's isa-debug-exit and of our model `pc`; a machine without that device sees a HLT with interrupts off, which nothing can end.
  */
 #include "guest.h"
 

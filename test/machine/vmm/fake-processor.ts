@@ -281,6 +281,14 @@ export class FakeProcessor implements Processor {
     if (name === 'cs.access') return 0xc09b;
     return name.endsWith('.base') ? 0 : 0;
   }
+  /** Registers are zero, code is 32 bits. */
+  general(_n: number): number {
+    return 0;
+  }
+  segmentBase(_k: number): number {
+    return 0;
+  }
+  readonly code32: boolean = true;
   breakpoints: ReadonlySet<number> = new Set();
   setRegister(): boolean {
     return false;

@@ -67,20 +67,13 @@ describe('what the instruction emulator decodes', () => {
 });
 
 describe('the linear address of the operand', () => {
-  const registers: Record<string, number> = {
-    'ds.base': 0x1000,
-    'ss.base': 0x20000,
-    'fs.base': 0x300000,
-    eax: 0x10,
-    ecx: 3,
-    edx: 0xffffffff,
-    ebx: 0x12345,
-    esp: 0x8000,
-    ebp: 0x9000,
-    esi: 0x0fff,
-    edi: 2,
-  };
-  const processor = Object.assign(new FakeProcessor(1, { boot: [] }), { register: (name: string) => registers[name] });
+  // EAX ECX EDX EBX ESP EBP ESI EDI; ES CS SS DS FS GS
+  const registers = [0x10, 3, 0xffffffff, 0x12345, 0x8000, 0x9000, 0x0fff, 2];
+  const bases = [0, 0, 0x20000, 0x1000, 0x300000, 0];
+  const processor = Object.assign(new FakeProcessor(1, { boot: [] }), {
+    general: (n: number) => registers[n] as number,
+    segmentBase: (k: number) => bases[k] as number,
+  });
   it.each([
     ['8B 05 00 00 E0 FE', true, 0xfee01000], // [disp32]
     ['8B 00', true, 0x1010], // [eax]
