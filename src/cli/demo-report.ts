@@ -34,6 +34,9 @@ export function firstSend({ ledger }: Finished): Store | undefined {
   return undefined;
 }
 
+/** A path as it is shown: whole, if it leaves room for what stands beside it. */
+const shown = (file: string): string => (file.length > 40 ? basename(file) : file);
+
 const LABEL = 10;
 const GAP = 2;
 
@@ -72,7 +75,7 @@ function theStore(first: Column, store: Store, paint: Paint): string[] {
   const who = `vCPU${exit.vcpu}${exit.vcpu === 0 ? ' (BSP)' : ''}`;
   return [
     heading('THE STORE', paint),
-    `  ${paint.underline(paint.blue(source === undefined ? hex(linear(exit), 8) : `${source.file}:${source.line}`))}   ${text.replace(value, paint.cyan(value))}`,
+    `  ${paint.underline(paint.blue(source === undefined ? hex(linear(exit), 8) : `${shown(source.file)}:${source.line}`))}   ${text.replace(value, paint.cyan(value))}`,
     `  ${paint.dim([who, `eip ${hex(exit.eip, 8)}`, ...(bytes === '' ? [] : [bytes]), `t ${time(exit.timeNs)}`].join(dot))}`,
     '',
     ...icrRows(exit.value, ipi?.icrHigh ?? 0, paint).map((l) => `  ${l}`),
@@ -184,25 +187,20 @@ export function demoReport(columns: readonly Column[], version: string, paint: P
   const [first, last] = [columns[0] as Column, columns.at(-1) as Column];
   const { run } = first;
   const dot = paint.dim(` ${paint.sign.dot} `);
-  const lines = ['', ` ${[`${paint.bold('Exitpoint')} ${version}`, run.rom.file, `${run.cpus} vCPUs`, 'xAPIC', `seed ${run.seed}`, `${INSTRUCTION_NS} ns per instruction`].join(dot)}`, ''];
-  const shown = stores.find((s) => s.column === last) ?? stores[0];
-  if (shown) lines.push(...theStore(shown.column, shown.store, paint), '', ...whatBecomes(stores, paint), '');
+  const lines = ['', ` ${[`${paint.bold('Exitpoint')} ${version}`, shown(run.rom.file), `${run.cpus} vCPUs`, 'xAPIC', `seed ${run.seed}`, `${INSTRUCTION_NS} ns per instruction`].join(dot)}`, ''];
+  const drawn = stores.find((s) => s.column === last) ?? stores[0];
+  if (drawn) lines.push(...theStore(drawn.column, drawn.store, paint), '', ...whatBecomes(stores, paint), '');
   const rest = then(last, paint);
   if (rest.length > 0) lines.push(...rest, '');
   lines.push(...summaryTable(columns, paint), '', ...conclusion(columns, paint), '');
-  const file = basename(run.rom.file);
-  lines.push(
-    ...table(
-      [
-        [paint.dim('Run it'), `npm start -- run ${run.rom.file} --cpus ${run.cpus} --trace ipis`],
-        [paint.dim('Break there'), "npm start -- --break 'ipi:*=refused'"],
-        [paint.dim('Compare'), `npm start -- diff ${run.rom.file} --cpus ${run.cpus} --profile ${columns[1]?.profile.name ?? 'illumos-13253'} --profile ${last.profile.name}`],
-        [paint.dim('Read'), `${run.rom.file.slice(0, run.rom.file.length - file.length)}${file}, from its notes at the end`],
-        [paint.dim('Next'), 'npm start -- --help'],
-      ],
-      2,
-    ).map((l) => `  ${l}`),
-    '',
-  );
+  const { file } = run.rom;
+  const hints = [
+    ['Break there', "npm start -- --break 'ipi:*=refused'"],
+    ['Trace it', `npm start -- run ${file} --cpus ${run.cpus} --trace ipis`],
+    ['Compare', `npm start -- diff ${file} --cpus ${run.cpus} --profile ${columns.at(-2)?.profile.name} --profile ${last.profile.name}`],
+    ['Read', `${file}, from its notes at the end`],
+    ['Next', 'npm start -- --help'],
+  ].map(([label = '', text = '']) => `  ${paint.dim(label.padEnd(13))}${text}`);
+  lines.push(...hints.filter((l) => visible(l) <= paint.width), '');
   return lines;
 }

@@ -33,7 +33,8 @@ export function help(topic: string | undefined, names: Names): string {
     case 'run':
       return `exitpoint run FILE [options]
 
-Runs a bootrom (.rom, .bin, .fd) or its source (.asm). The guest's console goes to stdout; what happened, and a summary, to stderr.
+Runs a bootrom (.rom, .bin, .fd) or its source (.asm). The guest's console goes to stdout; what happened, and a
+summary, to stderr.
 
 ${MACHINE(names)}  --profile NAME    ${PROFILES(names)}
 
@@ -49,7 +50,8 @@ ${STATUS}`;
     case 'diff':
       return `exitpoint diff FILE --profile A --profile B [options]
 
-Runs a bootrom under two profiles and shows where their ledgers part. Profiles: ${PROFILES(names)}.
+Runs a bootrom under two profiles and shows where their ledgers part.
+Profiles: ${PROFILES(names)}.
 
 ${MACHINE(names)}  --break EXPR      stop both runs there
   --json            as JSON on stdout
@@ -64,7 +66,8 @@ With --break it runs under illumos until there and says why it stopped: npm star
 
 ${BREAKS}`;
     default:
-      return `Exitpoint: a machine for x86 firmware, modelled on bhyve, that tells what became of every exit and every interprocessor interrupt.
+      return `Exitpoint: a machine for x86 firmware, modelled on bhyve, that tells what became of every exit and of every
+interprocessor interrupt.
 
   exitpoint run FILE     run a bootrom or its source
   exitpoint diff FILE    run it under two profiles and show where they part

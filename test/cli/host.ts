@@ -1,4 +1,5 @@
 /** The command line inside a test: its own streams, the files of dist/, and a machine of the real kind. */
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadAssets } from '../../src/cli/assets.ts';
 import type { Io } from '../../src/cli/io.ts';
@@ -8,7 +9,7 @@ import { Machine } from '../../src/machine/machine.ts';
 import { processorFactory } from '../../src/machine/processor-kit.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
-export const sample = (name: string): string => `${root}samples/${name}.asm`;
+export const sample = (name: string): string => relative('', `${root}samples/${name}.asm`);
 
 export interface Output {
   readonly status: number;
@@ -22,10 +23,12 @@ export interface Setting {
   readonly colour?: boolean;
   /** Ctrl-C is pressed when the run breathes for the first time. */
   readonly interrupt?: boolean;
+  /** The file that demo runs. */
+  readonly sample?: string;
 }
 
 /** Runs a command line, and gives what it wrote. */
-export async function exitpoint(words: readonly string[], { unicode = true, colour = false, interrupt = false }: Setting = {}): Promise<Output> {
+export async function exitpoint(words: readonly string[], { unicode = true, colour = false, interrupt = false, sample: demonstrated = sample('icrlo') }: Setting = {}): Promise<Output> {
   const out: Uint8Array[] = [];
   let stderr = '';
   const io: Io = {
@@ -42,7 +45,7 @@ export async function exitpoint(words: readonly string[], { unicode = true, colo
   const host: Host = {
     io,
     version: '1.2.3',
-    sample: sample('icrlo'),
+    sample: demonstrated,
     loadAssets: () => loadAssets(new URL('../../dist/exitpoint.mjs', import.meta.url).href),
     makeMachine: (assets) => {
       const factory = processorFactory(assets.interpreter);

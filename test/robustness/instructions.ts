@@ -22,6 +22,8 @@ export interface Setting {
   readonly wild: number;
   /** May it touch chips and the local APIC? */
   readonly devices: boolean;
+  /** Chips like bhyve's, which end the machine over an access that they do not know: only accesses that they know. */
+  readonly strict: boolean;
 }
 
 /** The longest that an instruction with what comes before it may be. */
@@ -134,10 +136,29 @@ function aim(s: Setting, row: Row, { bytes, size }: { bytes: number[]; size: 2 |
   return bytes;
 }
 
+/** Ports of a strict machine that take any byte. */
+const STRICT_PORTS = [0x21, 0xa1, 0x61, 0x70, 0x71, 0x80, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0xcf8, 0xcfc, 0xcfd, 0xcfe, 0xcff];
+const strictAccess = (s: Setting): number[] => [...load16(s, 2, s.random.pick(STRICT_PORTS)), ...(s.random.chance(0.5) ? load(s, 0, value(s.random)) : []), s.random.pick([0xec, 0xee])];
+const strictWork = (s: Setting): number[] => {
+  const { random } = s;
+  const out8 = (p: number, v: number): number[] => [0xb0, v & 0xff, 0xe6, p];
+  switch (random.below(4)) {
+    case 0:
+      return [...out8(0x43, random.pick([0x30, 0x34, 0x36])), ...out8(0x40, random.below(3)), 0xe6, 0x40];
+    case 1:
+      return [...out8(0x70, random.pick([0x0a, 0x0b, 0x0c, random.below(128)])), ...out8(0x71, random.below(256))];
+    case 2:
+      return [...load16(s, 2, 0xcf8), ...load(s, 0, (0x80000000 | (random.below(32) << 11) | (random.below(64) << 2)) >>> 0), ...(s.bits === 32 ? [] : [0x66]), 0xef];
+    default:
+      return [...out8(0x20, 0x20), ...out8(0xa0, 0x20)];
+  }
+};
+
 const port = (s: Setting): number => (s.random.chance(s.wild) ? s.random.pick([...FINAL_PORTS, s.random.below(0x10000)]) : s.random.pick(PORTS));
 /** out dx, al and its kin, behind what sets dx. */
 const portAccess = (s: Setting): number[] => {
   const { random } = s;
+  if (s.strict && !random.chance(s.wild)) return strictAccess(s);
   const size = random.pick([0, 0, 0, 1, 2]);
   const prefix = size === 0 || (size === 2) === (s.bits === 32) ? [] : [0x66];
   const string = random.chance(0.1);
@@ -150,6 +171,7 @@ const portAccess = (s: Setting): number[] => {
 /** Ports with values that make a chip do something: timers at their fastest, configuration space, DMA. */
 const deviceWork = (s: Setting): number[] => {
   const { random } = s;
+  if (s.strict && !random.chance(s.wild)) return strictWork(s);
   const out8 = (p: number, v: number): number[] => [0xb0, v & 0xff, 0xe6, p];
   switch (random.below(8)) {
     case 0:

@@ -145,15 +145,17 @@ export class Window {
     const down = !code && (rights & Rights.expandDown) !== 0 && !untyped;
     const top = down ? (rights & Rights.big ? 0xffffffff : 0xffff) : limit;
     const bottom = down ? limit + 1 : 0;
-    this.setRange(at, readable, bottom, top);
-    this.setRange(at + 16, writable, bottom, top);
+    const wraps = !down && top === 0xffffffff;
+    this.setRange(at, readable, bottom, wraps ? top + 8 : top);
+    this.setRange(at + 16, writable, bottom, wraps ? top + 8 : top);
+    if (k === Segment.CS) this.view.setUint32(State.wholePages, Math.max(limit - 4094, 0), true);
   }
   private setRange(at: number, allowed: boolean, bottom: number, top: number): void {
     const { view } = this;
     const lowest = allowed ? bottom : 0xffffffff;
     view.setUint32(at, lowest >>> 0, true);
     view.setUint32(at + 4, lowest > 0xffffffff ? 1 : 0, true);
-    const highest = allowed ? (top === 0xffffffff ? top + 8 : top) : 0;
+    const highest = allowed ? top : 0;
     view.setUint32(at + 8, highest >>> 0, true);
     view.setUint32(at + 12, highest > 0xffffffff ? 1 : 0, true);
   }

@@ -40,7 +40,6 @@ export interface ExecutionOptions {
 /** Handlers beyond the interpreter's own: compiled regions. */
 const REGION_SLOTS = 256;
 const NO_TAG = 0xffffffff;
-const CONTEXTS = 16;
 
 export class Execution implements Processor {
   readonly memory: WebAssembly.Memory;
@@ -77,8 +76,6 @@ export class Execution implements Processor {
   /** Generation of the record that each vCPU's window names. */
   private readonly generations: Float64Array;
   private readonly jumpPages: Set<number>[] = [];
-  /** The code-segment limit that jump-table entries were checked against, for each vCPU and context. */
-  private readonly codeLimits: Float64Array;
   /** The selected vCPU's jump table. */
   private jumpTable = 0;
   private regions = 0;
@@ -111,7 +108,6 @@ export class Execution implements Processor {
     this.stopId = (this.forms.list.find((f) => f.definition.name === 'stop') as { id: number }).id;
     this.stoppedAt = new Float64Array(vcpus).fill(-1);
     this.generations = new Float64Array(vcpus);
-    this.codeLimits = new Float64Array(vcpus * CONTEXTS).fill(-1);
     for (let v = 0; v < vcpus; v++) this.jumpPages.push(new Set());
     this.connect();
     for (let v = vcpus - 1; v >= 0; v--) {
@@ -131,7 +127,10 @@ export class Execution implements Processor {
     };
     records.onInvalidate = () => this.forgetRecords();
     physical.observer = {
-      firstWrite: () => {},
+      writesTracked: () => paging.dropWrites(),
+      pageReplaced: (page) => {
+        if (records.holdsCode(page)) records.invalidatePage(page);
+      },
       codeWritten: (host) => {
         if (records.touchesCode(host, 1) || records.touchesCode(host + 3, 1)) records.invalidatePage(host);
       },
@@ -156,6 +155,8 @@ export class Execution implements Processor {
   // ── vCPUs ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
   select(vcpu: number): void {
     if (vcpu !== this.selected) {
+      // A record that is not kept is overwritten by the next that is decoded, for whichever vCPU.
+      if (!this.records.keeps(this.view.getInt32(State.record, true))) this.view.setInt32(State.record, 0, true);
       this.bytes.copyWithin(homeOf(this.layout, this.selected), 0, State.size);
       this.bytes.copyWithin(0, homeOf(this.layout, vcpu), homeOf(this.layout, vcpu) + State.size);
       this.selected = vcpu;
@@ -253,6 +254,7 @@ export class Execution implements Processor {
   // ── Finding code ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
   /** Import `lookup`: 0 where there is nothing to execute; run() finds out why. */
   private readonly lookup = (eip: number): number => {
+    if (this.records.full) return 0; // what is being executed must not be dropped from under it
     try {
       const record = this.find(eip >>> 0);
       return record > 0 ? record : 0;
@@ -266,11 +268,7 @@ export class Execution implements Processor {
     const { view, window, paging } = this;
     const base = window.base(Segment.CS);
     const limit = window.limit(Segment.CS);
-    const index = this.limitIndex();
-    if (limit !== this.codeLimits[index]) {
-      this.flushJumps(this.selected); // entries of the same context were checked against another limit
-      this.codeLimits[index] = limit;
-    }
+    view.setInt32(State.registers + State.pageSlot, 1, true); // no page is being executed now: none is spared by the TLB
     if (eip > limit) raise(Vector.GP, 0);
     const linear = (base + eip) >>> 0;
     const user = window.cpl === 3;
@@ -282,7 +280,7 @@ export class Execution implements Processor {
     }
     const offset = linear & 0xfff;
     const next = (linear - offset + 4096) >>> 0;
-    const wraps = eip < offset || limit - eip < 4095 - offset;
+    const wraps = !this.isWholePage(eip - offset);
     this.nextPage = next;
     const record = this.records.at(host, window.context, linear, Math.min(limit - eip + 1, 4096), wraps, this.secondHost);
     if (record < 0) raise(Vector.GP, 0);
@@ -301,6 +299,7 @@ export class Execution implements Processor {
     view.setInt32(entry + 4, view.getInt32(State.context + 4, true), true);
     view.setInt32(entry + 8, record, true);
     this.jumpPages[this.selected]?.add(linear >>> 12);
+    if (offset > 4096 - 16) this.jumpPages[this.selected]?.add(next >>> 12); // the instruction may reach into it
     return record;
   }
 
@@ -310,6 +309,7 @@ export class Execution implements Processor {
 
   // ── Running ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
   complete(): Stop {
+    this.stoppedAt[this.selected] = this.linearEip();
     return this.run(1);
   }
 
@@ -397,7 +397,6 @@ export class Execution implements Processor {
       return known;
     }
     try {
-      view.setInt32(State.registers + State.pageSlot, 1, true); // no page is being executed now
       const record = this.find(this.window.eip);
       this.generations[this.selected] = this.records.generation;
       return record;
@@ -413,12 +412,13 @@ export class Execution implements Processor {
     const { eip } = window;
     const linear = (window.base(Segment.CS) + eip) >>> 0;
     const entry = this.jumpTable + ((linear & (JUMP_ENTRIES - 1)) << 4);
-    if (view.getUint32(entry, true) !== linear || view.getInt32(entry + 4, true) !== window.context || window.limit(Segment.CS) !== this.codeLimits[this.limitIndex()]) return 0;
+    if (view.getUint32(entry, true) !== linear || view.getInt32(entry + 4, true) !== window.context || !this.isWholePage(eip - (linear & 0xfff))) return 0;
     view.setInt32(State.registers + State.pageSlot, eip - (linear & 0xfff), true);
     return view.getInt32(entry + 8, true);
   }
-  private limitIndex(): number {
-    return this.selected * CONTEXTS + this.window.context;
+  /** Does the code page with this page slot lie wholly in the code segment? */
+  private isWholePage(slot: number): boolean {
+    return slot >>> 0 < this.view.getUint32(State.wholePages, true);
   }
   /** Executes at most `budget` instructions from `record`; gives the reason why it left and counts what retired. */
   private execute(record: number, budget: number, ignoreBreakpoint: boolean): number {
@@ -430,9 +430,13 @@ export class Execution implements Processor {
     view.setInt32(State.budget, budget - count, true);
     if (stop) view.setUint16(stop + Rec.handler, this.stopId, true);
     if (stop || ignoreBreakpoint) if (head !== this.stopId || ignoreBreakpoint) view.setUint16(record + Rec.handler, view.getUint16(record + Rec.form, true), true);
+    const { clears } = this.records;
     this.enter(record);
-    if (stop) view.setUint16(stop + Rec.handler, saved, true);
-    view.setUint16(record + Rec.handler, head, true);
+    if (clears === this.records.clears) {
+      // Otherwise other records lie there by now.
+      if (stop) view.setUint16(stop + Rec.handler, saved, true);
+      view.setUint16(record + Rec.handler, head, true);
+    }
     const at = view.getInt32(State.record, true);
     this.retired += budget - view.getInt32(State.budget, true);
     if (at !== 0) view.setInt32(State.eip, view.getInt32(State.registers + State.pageSlot, true) + view.getUint16(at + Rec.offset, true), true);

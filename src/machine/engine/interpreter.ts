@@ -304,6 +304,18 @@ export function emitLookUp(c: HandlerEmitter['code'], segmented: boolean, eip: n
   c.op(Op.i64Load, 3, State.context);
   c.u8(Op.i64Or);
   c.u8(Op.i64Eq);
+  if (segmented) {
+    // An entry was made through a segment that held the whole page; this one may begin or end within it, or before it.
+    c.op(Op.localGet, eip);
+    c.op(Op.localGet, linear);
+    c.i32(0xfff);
+    c.u8(Op.i32And);
+    c.u8(Op.i32Sub);
+    c.i32(0);
+    c.op(Op.i32Load, 2, State.wholePages);
+    c.u8(Op.i32LtU);
+    c.u8(Op.i32And);
+  }
   c.open(Op.if, I32);
   c.i32(0);
   c.op(Op.localGet, eip);

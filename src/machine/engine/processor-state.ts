@@ -1,6 +1,7 @@
 /**
  * The saved state of the processor: for each vCPU its registers and its translation TLB. What is derived (fast tables, records, where the window
- * stood in a run) is left out, and flags and segment ranges have one form only, so that equal machines have equal bytes.
+ * stood in a run) is left out, and flags and segment ranges have one form only, so that equal machines have equal bytes. The page slot is state: the
+ * page it names is spared when the TLB makes room.
  */
 import { checkState } from '../base/state.ts';
 import { Flag } from '../cpu/window.ts';
@@ -40,8 +41,6 @@ export class ProcessorPart {
     registers.fill(0, at(State.record), at(State.eip));
     registers.fill(0, at(State.scratch), at(State.segments));
     registers.fill(0, at(State.ranges), at(State.debug));
-    view.setInt32(at(State.registers + State.pageSlot), 0, true);
-    view.setInt32(at(State.registers + State.pageSlot) + 4, 0, true);
     const { tlb } = tablesOf(execution.layout, execution.selected);
     return { registers, tlb: all.slice(tlb, tlb + TLB_BYTES) };
   }
@@ -71,6 +70,7 @@ export class ProcessorPart {
       window.updateRanges();
       execution.forget();
     });
+    execution.requests.clear();
     execution.select(0);
   }
 }

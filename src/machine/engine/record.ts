@@ -14,6 +14,7 @@ const MAX_RUN = 64;
 /** Longest instruction; longer ones raise #GP. */
 const MAX_LENGTH = 15;
 const PAGE = 4096;
+const PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
 const WORST_RUN = (MAX_RUN + 1) * Rec.size;
 
 /** Flags of every instruction of a run that somebody may see. For the region compiler. */
@@ -35,6 +36,10 @@ export class Records {
   private readonly pages = new Map<number, Int32Array>();
   /** Page-crossing instructions: by (host address, context). */
   private readonly crossing = new Map<number, { record: number; secondPage: number }>();
+  /** Runs of one unlinked instruction, for pages that are not wholly in their segment: by (host address, context). */
+  private readonly singles = new Map<number, number>();
+  /** The linear page each host page's records were made for, while there are breakpoints. */
+  private readonly seenAs = new Map<number, number>();
   /** Records of a page that wait for a branch target in it to be decoded. */
   private readonly waiting = new Map<number, number[]>();
   private readonly view: DataView;
@@ -42,14 +47,18 @@ export class Records {
   private readonly decoder = new InstructionDecoder();
   private readonly undefined_: Form;
   private readonly fetched = new Uint8Array(2 * PAGE);
+  private readonly shorter = new Uint8Array(MAX_LENGTH + PREFIXES.length);
   /** Grows whenever records die: a record kept from before is worthless. */
   generation = 1;
+  /** Counts how often the room of all records was given back. */
+  clears = 0;
   /** Is there an instruction breakpoint at this linear address? Records made while there is one get the stop handler. */
   isBreakpoint: ((linear: number) => boolean) | undefined;
   /** Set when a page has come to hold decoded code: stores to it must be noticed from now on. */
   addedCode = false;
   private linearPage = 0;
   private readonly stopId: number;
+  private readonly overlong: Form;
   /** Called when records have died. */
   onInvalidate: () => void = () => {};
 
@@ -63,6 +72,7 @@ export class Records {
     this.next = layout.records;
     this.undefined_ = this.bare('undefined');
     this.stopId = this.bare('stop').id;
+    this.overlong = this.bare('overlong');
   }
 
   /**
@@ -71,22 +81,38 @@ export class Records {
    * @param second host address of the page after it, or 0 if that cannot be fetched from; asked only when an instruction crosses
    * @param linear linear address of it, for breakpoints
    * @param room how many bytes the code segment has from here
-   * @param single makes an uncached run of one instruction: the segment begins or ends within this page
+   * @param single makes a run of one instruction: the segment begins or ends within this page
    * @returns 0: the instruction needs bytes of a page that cannot be fetched from; -1: it is longer than 15 bytes or than `room`
    */
   at(host: number, context: number, linear: number, room: number, single: boolean, second: () => number): number {
     const contextKey = context & (RECORD_CONTEXTS - 1);
     const offset = host & (PAGE - 1);
     this.linearPage = linear - offset;
-    if (single) return this.decode(host, contextKey, room, second, true);
-    const page = this.pages.get((host >>> 12) * RECORD_CONTEXTS + contextKey);
-    const known = page?.[offset];
-    if (known) return known;
-    if (offset > PAGE - MAX_LENGTH - 1) {
-      const crosses = this.crossing.get(host * RECORD_CONTEXTS + contextKey);
-      if (crosses && crosses.secondPage === second() >>> 12) return crosses.record;
+    if (this.isBreakpoint) this.separateAliases(host);
+    const key = host * RECORD_CONTEXTS + contextKey;
+    const known = single ? this.singles.get(key) : this.pages.get((host >>> 12) * RECORD_CONTEXTS + contextKey)?.[offset];
+    if (known) return single ? this.within(known, room) : known;
+    if (offset > PAGE - MAX_LENGTH - 1 && room > PAGE - offset) {
+      const crosses = this.crossing.get(key);
+      if (crosses && crosses.secondPage === second() >>> 12) return this.within(crosses.record, room);
     }
-    return this.decode(host, contextKey, room, second, false);
+    return this.decode(host, contextKey, room, second, single);
+  }
+
+  /** The record, or -1 when its instruction is longer than `room`. */
+  private within(record: number, room: number): number {
+    return this.view.getUint8(record + Rec.length) > room ? -1 : record;
+  }
+  /** Breakpoints are at linear addresses and records belong to host pages: one seen at another linear address is decoded again. */
+  private separateAliases(host: number): void {
+    const page = host >>> 12;
+    const before = this.seenAs.get(page);
+    if (before !== undefined && before !== this.linearPage) this.invalidatePage(host);
+    this.seenAs.set(page, this.linearPage);
+  }
+  /** Is there no room for another run? The next that is decoded drops all others. */
+  get full(): boolean {
+    return this.next > this.layout.recordsEnd - 2 * WORST_RUN;
   }
 
   /** Everything decoded from this page is void. */
@@ -95,6 +121,8 @@ export class Records {
     for (let c = 0; c < RECORD_CONTEXTS; c++) this.pages.delete(page * RECORD_CONTEXTS + c);
     for (const key of [...this.waiting.keys()]) if (Math.floor(key / (RECORD_CONTEXTS * PAGE)) === page) this.waiting.delete(key);
     this.crossing.clear();
+    this.singles.clear();
+    this.seenAs.delete(page);
     const first = this.layout.codeBitmap + ((page * PAGE - this.layout.ram) >>> 9);
     this.bytes.fill(0, first, first + PAGE / 512);
     this.died();
@@ -103,10 +131,17 @@ export class Records {
   clear(): void {
     this.pages.clear();
     this.crossing.clear();
+    this.singles.clear();
+    this.seenAs.clear();
     this.waiting.clear();
     this.bytes.fill(0, this.layout.codeBitmap, this.layout.ram);
     this.next = this.layout.records;
+    this.clears++;
     this.died();
+  }
+  /** Does this record stay until records die? Those of runs that are made for one use do not; 0 does. */
+  keeps(record: number): boolean {
+    return record < this.next;
   }
   private died(): void {
     this.generation++;
@@ -132,7 +167,7 @@ export class Records {
   }
 
   private decode(host: number, context: number, room: number, second: () => number, single: boolean): number {
-    if (this.next > this.layout.recordsEnd - 2 * WORST_RUN) this.clear();
+    if (this.full) this.clear();
     const offset = host & (PAGE - 1);
     const base = host - offset;
     const run: Form[] = [];
@@ -154,20 +189,46 @@ export class Records {
     });
     if (run.length === 0) {
       if (!crosses) return 0;
-      return this.decodeCrossing(host, context, room, second, single);
+      return this.decodeCrossing(host, context, room, second);
+    }
+    const last = run.length - 1;
+    if (run[last] === this.undefined_ && this.isOverlong(this.bytes.subarray(base + this.view.getUint16(first + last * Rec.size + Rec.offset, true), base + PAGE), context)) {
+      run[last] = this.overlong;
+      this.header(first + last * Rec.size, this.overlong, 0, this.view.getUint16(first + last * Rec.size + Rec.offset, true));
     }
     if (single && at - offset > room) return -1;
     if (at > offset + MAX_LENGTH && run.length === 1) return -1;
     if (!endsUnconditionally(run[run.length - 1] as Form)) this.addFallThrough(first + run.length * Rec.size, at, context, branches, single);
     this.finish(first, run);
-    if (single) return first; // never found again: the room is taken back at once
     this.next = first + (run.length + 1) * Rec.size;
     this.markCode(host, at - offset);
-    this.publish(base, context, offset, first, branches);
+    if (single) this.singles.set(host * RECORD_CONTEXTS + context, first);
+    else this.publish(base, context, offset, first, branches);
     return first;
   }
-  private decodeCrossing(host: number, context: number, room: number, second: () => number, single: boolean): number {
+  /**
+   * Is what cannot be decoded here merely longer than 15 bytes? iced does not tell that apart from an undefined opcode, so it is asked again about
+   * the same instruction without its repeated prefixes.
+   */
+  private isOverlong(bytes: Uint8Array, context: number): boolean {
+    const { shorter } = this;
+    let at = 0;
+    let distinct = 0;
+    for (; at < bytes.length && PREFIXES.includes(bytes[at] as number); at++)
+      if (!shorter.subarray(0, distinct).includes(bytes[at] as number)) shorter[distinct++] = bytes[at] as number;
+    const rest = Math.min(MAX_LENGTH, bytes.length - at);
+    shorter.set(bytes.subarray(at, at + rest), distinct);
+    let length = 0;
+    this.decoder.decode(shorter.subarray(0, distinct + rest), context & Context.code32 ? 32 : 16, 0, (n) => {
+      if (n.valid) length = n.length;
+      return false;
+    });
+    // An opcode that is undefined in itself is at least two bytes long, but for a few: 14 prefixes are too many for it.
+    return length > 0 ? at - distinct + length > MAX_LENGTH : at >= MAX_LENGTH - 1;
+  }
+  private decodeCrossing(host: number, context: number, room: number, second: () => number): number {
     const rest = PAGE - (host & (PAGE - 1));
+    if (room <= rest) return -1;
     const secondHost = second();
     if (secondHost === 0) return 0;
     this.fetched.set(this.bytes.subarray(host, host + rest));
@@ -181,10 +242,9 @@ export class Records {
       if (length) form = this.add(first, n, host & (PAGE - 1), context, branches);
       return false;
     });
-    if (!form || length > MAX_LENGTH || length > room) return -1;
+    if (!form || length > room || (form === this.undefined_ && this.isOverlong(this.fetched.subarray(0, rest + 16), context))) return -1;
     if (!endsUnconditionally(form)) this.addFallThrough(first + Rec.size, (host & (PAGE - 1)) + length, context, branches, true);
     this.finish(first, [form]);
-    if (single) return first;
     this.next = first + 2 * Rec.size;
     this.markCode(host, rest);
     this.markCode(secondHost, length - rest > 0 ? length - rest : 1);
@@ -304,5 +364,5 @@ function slotOf(registerClass: number, register: number, high: boolean): number 
 
 /** Does execution never simply go on with the next record of the run? */
 const endsUnconditionally = (f: Form): boolean =>
-  f.control === 'indirect' || f.control === 'redirect' || f.control === 'stop' || f.definition.name === 'jmp' || f.definition.name === 'call' || f.definition.name === 'undefined';
+  f.control === 'indirect' || f.control === 'redirect' || f.control === 'stop' || f.definition.name === 'jmp' || f.definition.name === 'call' || f.definition.name === 'undefined' || f.definition.name === 'overlong';
 const ends = (f: Form): boolean => endsUnconditionally(f) || f.control === 'again';

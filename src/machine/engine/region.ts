@@ -13,7 +13,7 @@ import { flagsInWindow, HandlerEmitter, moduleImports, moduleTypes, registerInWi
 import { liveness } from './record.ts';
 
 /** Instructions that stay with the interpreter: a region ends before them. */
-export const compiles = (form: Form): boolean => !form.calls && form.control !== 'again' && form.control !== 'stop' && form.definition.name !== 'undefined' && form.definition.name !== 'stop';
+export const compiles = (form: Form): boolean => !form.calls && form.control !== 'again' && form.control !== 'stop' && !['undefined', 'overlong', 'stop'].includes(form.definition.name);
 
 /** Where the flags are, as far as is known while compiling. */
 type Known = { where: 'window' } | { where: 'locals' } | { where: 'family'; family: Family; size: Size };

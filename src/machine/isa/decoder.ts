@@ -166,7 +166,7 @@ export class InstructionDecoder {
       n.farSelector = i.farBranchSelector;
       n.farOffset = kind === OpKind.FarBranch16 ? i.farBranch16 : i.farBranch32;
     } else if (kind === OpKind.Immediate8_2nd) {
-      o.kind = Operand.immediate;
+      o.kind = Operand.none; // it has a place of its own
       n.immediate2 = i.immediate8_2nd;
     } else {
       o.kind = Operand.immediate;

@@ -130,6 +130,8 @@ export class Paging {
         this.dropFast((this.words[at >>> 2] as number) & ~0xfff);
       }
     }
+    // A page walked anew for its first write may have another frame or other rights by now.
+    if (existing >= 0 && ((this.words[(at >>> 2) + 1] as number) | D) !== (frame | D)) this.dropFast(linear & ~0xfff);
     this.words[at >>> 2] = (linear & ~0xfff) | 1;
     this.words[(at >>> 2) + 1] = frame;
   }

@@ -14,10 +14,12 @@ export type Backing = 'ram' | 'rom' | 'none';
 
 /** What a write to physical memory must tell. Set by whoever cares; each does nothing until then. */
 export interface MemoryObserver {
-  /** The first write to a host page since tracking began, before it happens. `page`: host address of the page. */
-  firstWrite(page: number): void;
+  /** First writes are to be told again: from now on, each page's next write must come through beforeWrite. */
+  writesTracked(): void;
   /** A write by TypeScript (a device, a page walk, the debugger) to bytes that hold decoded code; after it happened. */
   codeWritten(host: number): void;
+  /** A whole page has another content. `page`: host address of the page. */
+  pageReplaced(page: number): void;
   /** The maps have changed: whatever was derived from them is void. */
   remapped(): void;
 }
@@ -30,7 +32,9 @@ export class PhysicalMemory {
   readonly bytes: Uint8Array;
   /** ANDed to every physical address: bit 20 is clear while the A20 gate is closed. */
   a20Mask = 0xffffffff | 0;
-  observer: MemoryObserver = { firstWrite() {}, codeWritten() {}, remapped() {} };
+  observer: MemoryObserver = { writesTracked() {}, codeWritten() {}, pageReplaced() {}, remapped() {} };
+  /** Called before the first write to a page of RAM since trackWrites. `page`: its number, from RAM's first on. */
+  onFirstWrite: ((page: number) => void) | undefined;
   /** 1 for each host page (from RAM's first on) whose writes need no notice. */
   readonly written: Uint8Array;
   private romUsed = 0;
@@ -82,12 +86,16 @@ export class PhysicalMemory {
    * mapRom); `ram`: RAM at the same offset; `none`: nobody.
    */
   route(gpa: number, bytes: number, read: Backing, write: Backing, romGpa: number): void {
+    let changed = false;
     for (let i = 0; i < bytes; i += PAGE) {
       const page = (gpa + i) >>> 12;
-      this.readPage[page] = this.hostFor(read, gpa + i, romGpa + i);
-      this.writePage[page] = write === 'ram' ? this.hostFor('ram', gpa + i, 0) : 0;
+      const reads = this.hostFor(read, gpa + i, romGpa + i);
+      const writes = write === 'ram' ? this.hostFor('ram', gpa + i, 0) : 0;
+      changed ||= this.readPage[page] !== reads || this.writePage[page] !== writes;
+      this.readPage[page] = reads;
+      this.writePage[page] = writes;
     }
-    this.observer.remapped();
+    if (changed) this.observer.remapped();
   }
   private hostFor(backing: Backing, gpa: number, romGpa: number): number {
     if (backing === 'ram') return gpa < this.layout.ramBytes ? this.layout.ram + gpa : 0;
@@ -158,11 +166,34 @@ export class PhysicalMemory {
     for (let i = 0; i < bytes.length; i++) this.write8(gpa + i, bytes[i] as number);
   }
 
+  // ── RAM by pages, for checkpoints ──────────────────────────────────────────────────────────────────────────────────────────────
+  /** All of RAM. */
+  get ramWords(): Int32Array {
+    return new Int32Array(this.bytes.buffer, this.layout.ram, this.layout.ramBytes / 4);
+  }
+  /** From now on, onFirstWrite tells of each page's next write. */
+  trackWrites(): void {
+    this.written.fill(0);
+    this.observer.writesTracked();
+  }
+  /** Page number `page` of RAM (from its first on): a view that stays true. */
+  ramPage(page: number): Uint8Array {
+    const host = this.layout.ram + page * PAGE;
+    return this.bytes.subarray(host, host + PAGE);
+  }
+  /** Gives a page of RAM another content, as if it had always been there: onFirstWrite does not hear of it. */
+  replacePage(page: number, content: Uint8Array | 'zeros'): void {
+    const mine = this.ramPage(page);
+    if (content === 'zeros') mine.fill(0);
+    else mine.set(content);
+    this.observer.pageReplaced(this.layout.ram + page * PAGE);
+  }
+
   /** To be called before any write to a host page that does not come from generated code's fast path. `page`: host address of the page. */
   beforeWrite(page: number): void {
     const index = (page - this.layout.ram) >>> 12;
     if (this.written[index]) return;
     this.written[index] = 1;
-    this.observer.firstWrite(page);
+    this.onFirstWrite?.(index);
   }
 }

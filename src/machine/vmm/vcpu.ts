@@ -3,7 +3,7 @@ import { checkState, type Stateful } from '../base/state.ts';
 import { MsrFile, type MsrFileState } from './msr.ts';
 import { VRS } from './runstate.ts';
 import { Vie } from './vie.ts';
-import { VmEntry, VmExit } from './vmexit.ts';
+import { VEC, VmEntry, VmExit } from './vmexit.ts';
 
 /** What a vCPU that is inside VM_RUN, but not in the guest, sleeps in. */
 export const Waiting = { none: 0, hlt: 1, runState: 2 } as const;
@@ -107,6 +107,7 @@ export class Vcpu implements Stateful<VcpuState> {
     Object.assign(this, plain);
     this.waiting = waiting as Waiting;
     this.vie.reset();
+    this.entry.command = VEC.DEFAULT;
   }
 }
 

@@ -5,7 +5,6 @@
  * code, `int 30` for any other vector.
  */
 import { readFileSync } from 'node:fs';
-import { expect } from 'vitest';
 import { assemble } from '../../../src/assembly/assembler.ts';
 import { Stop } from '../../../src/machine/cpu/processor.ts';
 import { Execution } from '../../../src/machine/engine/execution.ts';
@@ -192,13 +191,13 @@ export class Guest {
   /** Runs until the guest halts or stops otherwise, at most `most` instructions. */
   run(most = 10_000): string {
     const stop = this.cpu.run(most);
-    if (stop === Stop.hlt) return this.outcome();
+    if (stop === Stop.hlt) return this.outcomeHere(1);
     const name = Object.entries(Stop).find(([, v]) => v === stop)?.[0];
     return name ?? String(stop);
   }
-  /** Where it halted. */
-  private outcome(): string {
-    const vector = (this.get('eip') - 1 - STUBS) / 4;
+  /** What happened to a guest that stands at the beginning of a handler, or `passed` bytes into it. */
+  outcomeHere(passed = 0): string {
+    const vector = (this.get('eip') - passed - STUBS) / 4;
     if (this.get('cs') === CODE0 || !(this.get('cr0') & 1)) {
       if (vector >= 0 && vector < 256 && Number.isInteger(vector) && this.get('cs.base') === 0) {
         const name = vector < 18 ? NAMES[vector] : '';
@@ -210,7 +209,7 @@ export class Guest {
   }
   /** The 32-bit frame on the stack of the handler it halted in. */
   frame(): Frame {
-    const vector = (this.get('eip') - 1 - STUBS) / 4;
+    const vector = (this.get('eip') - STUBS) >> 2;
     let at = this.get('esp') + this.get('ss.base');
     const next = (): number => {
       at += 4;
@@ -219,16 +218,4 @@ export class Guest {
     const error = hasError(vector) ? next() : -1;
     return { vector, error, eip: next(), cs: next(), eflags: next(), esp: next(), ss: next() };
   }
-}
-
-/** One guest for a whole test file: building one takes long. Tests begin with real() or flat(), and zeroed data. */
-export function sharedGuest(): Guest {
-  const guest = new Guest();
-  return guest;
-}
-
-/** Runs a program of level 0 in flat protected mode. */
-export function expectFlat(guest: Guest, source: string, outcome: string, level: 0 | 3 = 0): Guest {
-  expect(guest.flat(source, level).run(), source).toBe(outcome);
-  return guest;
 }

@@ -154,5 +154,7 @@ define(
 );
 /** Stands where a slice ends or a breakpoint is. */
 define('stop', '', '', (e) => e.faultIf(c32(1), Leave.stop), { sizes: [32] });
+/** Longer than 15 bytes: #GP(0). */
+define('overlong', '', '', (e) => e.faultIf(c32(1), Leave.codeLimit), { sizes: [32] });
 define('undefined', '', '', (e) => e.faultIf(c32(1), Leave.undefined), { sizes: [32] });
 define(FALL_THROUGH, 'i', 'r', (e) => e.fallThrough(), jumps);

@@ -96,7 +96,7 @@ define(
     const frame = sp;
     const end = zeroExtend(add(sp, sub(c32(0), e.read(0, 16))), e.stackSize);
     e.probeWrite('stack', end, e.size); // the processor touches the new top of stack
-    e.setRegister(RBP, e.size === 16 ? zeroExtend(frame, 16) : e.stackSize === 16 ? or(and(e.reg(RBP, 32), c32(0xffff0000 | 0)), frame) : frame, e.size);
+    e.setRegister(RBP, e.size === 16 ? zeroExtend(frame, 16) : e.stackSize === 16 ? sub(e.reg(RSP, 32), c32(e.size / 8)) : frame, e.size);
     e.setStackPointer(end);
   },
   stacked,

@@ -5,7 +5,7 @@
 import type { Emitter } from '../../emitter/emitter.ts';
 import { condition } from '../../emitter/flags.ts';
 import { define } from '../../emitter/form.ts';
-import { add, and, c32, eqz, ne, shl, shrU, type Size, sub, type Value, zeroExtend } from '../../emitter/value.ts';
+import { add, and, c32, eqz, ne, select, shl, shrU, type Size, sub, type Value, zeroExtend } from '../../emitter/value.ts';
 import { RAX, RCX, RDI, RDX, RSI, State } from '../../state/layout.ts';
 import { Helper } from '../helpers.ts';
 
@@ -32,16 +32,20 @@ function string(name: string, body: (e: Emitter, repeated: boolean) => void, siz
     const left = zeroExtend(sub(count, c32(1)), e.form.addressSize);
     e.setRegister(RCX, left, e.form.addressSize);
     const more = ne(left, c32(0));
-    e.again(cc === undefined ? more : and(more, resultHolds(e, cc)));
+    if (cc === undefined) return e.again(more);
+    // The flags change with the last element only: a fault before it finds those from before the instruction.
+    const result = e.flagsToBe();
+    const again = and(more, condition(result, cc));
+    const old = e.keptFlags();
+    const last = (f: 'zero' | 'sign' | 'cross' | 'carry'): Value => select(again, old[f], result[f]);
+    e.flags({ zero: last('zero'), sign: last('sign'), cross: last('cross'), carry: last('carry') });
+    e.again(again);
   };
   if (compares) {
     define(`repe.${name}`, '', '', (e) => repeat(e, E), traits);
     define(`repne.${name}`, '', '', (e) => repeat(e, NE), traits);
   } else define(`rep.${name}`, '', '', (e) => repeat(e), traits);
 }
-/** The condition, over the flags this instruction is about to set. */
-const resultHolds = (e: Emitter, cc: number): Value => condition(e.flagsToBe(), cc);
-
 const plain: Size[] = [8, 16, 32];
 string(
   'movs',

@@ -110,4 +110,4 @@ for (const [name, which] of [['sldt', 2], ['str', 3]] as const) {
 }
 define('lldt', 'r m', 'r', (e) => e.check(e.helper(Helper.loadLdt, e.read(0))), { sizes: [16] });
 define('ltr', 'r m', 'r', (e) => e.check(e.helper(Helper.loadTask, e.read(0))), { sizes: [16] });
-define('invlpg', 'm', 'r', (e) => void e.helper(Helper.invalidatePage, e.operandLinear()), { sizes: [8] });
+define('invlpg', 'm', 'r', (e) => e.check(e.helper(Helper.invalidatePage, e.operandLinear())), { sizes: [8] });
