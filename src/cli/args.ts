@@ -86,7 +86,12 @@ function parseOptions(argv: readonly string[], command: 'run' | 'diff' | 'demo')
     if (token.kind !== 'option') continue;
     const name = token.rawName === '-h' ? 'help' : token.name;
     if (!allowed.includes(name) || (token.rawName.length === 2 && name !== 'help'))
-      throw new UsageError(`${command} has no option ${token.rawName}.${didYouMean(token.rawName, allowed.map((n) => `--${n}`))}`);
+      throw new UsageError(
+        `${command} has no option ${token.rawName}.${didYouMean(
+          token.rawName,
+          allowed.map((n) => `--${n}`),
+        )}`,
+      );
     const seen = values.get(name) ?? [];
     if (FLAGS.includes(name)) {
       if (token.value !== undefined) throw new UsageError(`--${name} takes no value, but got "${token.value}".`);
@@ -121,7 +126,8 @@ function memory(text: string | undefined): number {
 /** A span of virtual time with its unit, in ns. */
 export function virtualTime(text: string, option: string): number {
   const value = /[0-9]\s*(ns|us|ms|s)$/i.test(text) ? parseNumber(text) : undefined;
-  if (value === undefined || value < 1) throw new UsageError(`--${option} ${text}: give a time with its unit, for example 500us, 10ms or 2s.`);
+  if (value === undefined || value < 1)
+    throw new UsageError(`--${option} ${text}: give a time with its unit, for example 500us, 10ms or 2s.`);
   return value;
 }
 
@@ -136,14 +142,17 @@ function machineOptions(parsed: Parsed, names: Names, profiles: readonly string[
   const limit = Math.min(...profiles.map((p) => profileOf(p, names).maxVcpus));
   const limiting = profiles.find((p) => profileOf(p, names).maxVcpus === limit);
   const model = one(parsed, 'model') ?? names.defaultModel;
-  if (!names.models.includes(model)) throw new UsageError(`There is no model "${model}".${didYouMean(model, names.models)} Models are: ${names.models.join(', ')}.`);
+  if (!names.models.includes(model))
+    throw new UsageError(`There is no model "${model}".${didYouMean(model, names.models)} Models are: ${names.models.join(', ')}.`);
   const timeout = one(parsed, 'timeout');
   return {
     cpus: integer(one(parsed, 'cpus'), 'cpus', 1, 1, limit, `give a number of vCPUs from 1 to ${limit}, the limit of profile ${limiting}.`),
     memory: memory(one(parsed, 'memory')),
     model,
     seed: integer(one(parsed, 'seed'), 'seed', 42, 0, 0xffffffff, 'give a number from 0 to 4294967295.'),
-    slice: parsed.values.has('slice') ? integer(one(parsed, 'slice'), 'slice', 0, 1, 1_000_000, 'give a number of instructions from 1 to 1000000.') : undefined,
+    slice: parsed.values.has('slice')
+      ? integer(one(parsed, 'slice'), 'slice', 0, 1, 1_000_000, 'give a number of instructions from 1 to 1000000.')
+      : undefined,
     breaks: parsed.values.get('break') ?? [],
     timeoutNs: timeout === undefined ? Number.POSITIVE_INFINITY : virtualTime(timeout, 'timeout'),
   };
@@ -152,13 +161,15 @@ function machineOptions(parsed: Parsed, names: Names, profiles: readonly string[
 function traceOf(parsed: Parsed): ReadonlySet<'exits' | 'ipis'> {
   const words = (parsed.values.get('trace') ?? []).flatMap((t) => t.split(',')).map((w) => w.trim());
   const kinds = ['exits', 'ipis'] as const;
-  for (const word of words) if (!kinds.some((k) => k === word)) throw new UsageError(`--trace ${word}: give exits, ipis or exits,ipis.${didYouMean(word, kinds)}`);
+  for (const word of words)
+    if (!kinds.some((k) => k === word)) throw new UsageError(`--trace ${word}: give exits, ipis or exits,ipis.${didYouMean(word, kinds)}`);
   return new Set(words as ('exits' | 'ipis')[]);
 }
 
 function fileOf(parsed: Parsed, command: string): string {
   const [file, second] = parsed.positionals;
-  if (file === undefined) throw new UsageError(`${command} needs a file: exitpoint ${command} FILE, a bootrom (.rom, .bin, .fd) or its source (.asm).`);
+  if (file === undefined)
+    throw new UsageError(`${command} needs a file: exitpoint ${command} FILE, a bootrom (.rom, .bin, .fd) or its source (.asm).`);
   if (second !== undefined) throw new UsageError(`${command} takes one file, but got ${file} and ${second}.`);
   return file;
 }
@@ -170,7 +181,8 @@ export function parseCommand(argv: readonly string[], names: Names): Command {
   if (command === '--version' || command === '-V') return { kind: 'version' };
   if (command === 'help') {
     const topic = rest[0];
-    if (topic !== undefined && !(COMMANDS as readonly string[]).includes(topic)) throw new UsageError(`There is no command "${topic}".${didYouMean(topic, COMMANDS)}`);
+    if (topic !== undefined && !(COMMANDS as readonly string[]).includes(topic))
+      throw new UsageError(`There is no command "${topic}".${didYouMean(topic, COMMANDS)}`);
     return { kind: 'help', topic };
   }
   if (command !== 'run' && command !== 'diff' && command !== 'demo') {
@@ -184,15 +196,25 @@ export function parseCommand(argv: readonly string[], names: Names): Command {
   if (parsed.values.has('help')) return { kind: 'help', topic: command };
   if (parsed.values.has('version')) return { kind: 'version' };
   if (command === 'demo') {
-    if (parsed.positionals.length > 0) throw new UsageError(`demo takes no file, but got ${parsed.positionals[0]}. To run a file: exitpoint run ${parsed.positionals[0]}`);
+    if (parsed.positionals.length > 0)
+      throw new UsageError(`demo takes no file, but got ${parsed.positionals[0]}. To run a file: exitpoint run ${parsed.positionals[0]}`);
     return { kind: 'demo', options: { breaks: parsed.values.get('break') ?? [] } };
   }
   if (command === 'diff') {
     const profiles = parsed.values.get('profile') ?? [];
     for (const p of profiles) profileOf(p, names);
     const [a, b, more] = profiles;
-    if (a === undefined || b === undefined || more !== undefined) throw new UsageError(`diff needs two profiles, but got ${profiles.length}: --profile A --profile B.`);
-    return { kind: 'diff', options: { file: fileOf(parsed, 'diff'), profiles: [a, b], json: parsed.values.has('json'), ...machineOptions(parsed, names, [a, b]) } };
+    if (a === undefined || b === undefined || more !== undefined)
+      throw new UsageError(`diff needs two profiles, but got ${profiles.length}: --profile A --profile B.`);
+    return {
+      kind: 'diff',
+      options: {
+        file: fileOf(parsed, 'diff'),
+        profiles: [a, b],
+        json: parsed.values.has('json'),
+        ...machineOptions(parsed, names, [a, b]),
+      },
+    };
   }
   const profile = one(parsed, 'profile') ?? names.defaultProfile;
   profileOf(profile, names);

@@ -48,8 +48,9 @@ function sideBySide(columns: readonly (readonly ChainRow[])[], paint: Paint): st
   // Split each column into groups that begin with a label, then make the groups equally high.
   const groups = columns.map((rows) => {
     const made: ChainRow[][] = [];
-    for (const row of rows) if (row.label === '' && made.length > 0) made.at(-1)?.push(row);
-    else made.push([row]);
+    for (const row of rows)
+      if (row.label === '' && made.length > 0) made.at(-1)?.push(row);
+      else made.push([row]);
     return made;
   });
   const lines: string[] = [];
@@ -58,7 +59,12 @@ function sideBySide(columns: readonly (readonly ChainRow[])[], paint: Paint): st
     for (let r = 0; r < height; r++) {
       const label = r === 0 ? (groups.find((x) => x[g])?.[g]?.[0]?.label ?? '') : '';
       const filler = g === 0 || g === groups[0]!.length - 1 ? '' : paint.dim(paint.sign.bar);
-      lines.push(line(label, groups.map((x) => x[g]?.[r]?.text ?? filler)));
+      lines.push(
+        line(
+          label,
+          groups.map((x) => x[g]?.[r]?.text ?? filler),
+        ),
+      );
     }
   }
   return lines;
@@ -86,12 +92,15 @@ const instructionLength = (run: Finished, exit: ExitRecord): number => run.rom.l
 
 function whatBecomes(columns: readonly { column: Column; store: Store }[], paint: Paint): string[] {
   const width = Math.floor((paint.width - 2 - LABEL) / columns.length);
-  const cells = (texts: readonly string[]): string => `  ${' '.repeat(LABEL)}${texts.map((t, i) => (i === texts.length - 1 ? t : padEnd(t, width))).join('')}`;
+  const cells = (texts: readonly string[]): string =>
+    `  ${' '.repeat(LABEL)}${texts.map((t, i) => (i === texts.length - 1 ? t : padEnd(t, width))).join('')}`;
   const vcpus = columns[0]?.column.run.cpus ?? 0;
-  const targets = columns.map(({ store: { ipi } }) => Array.from({ length: vcpus }, (_, v): string => {
-    const target = ipi?.targets.find((t) => t.vcpu === v);
-    return ipi === undefined || target === undefined ? paint.dim(`${paint.sign.none} no IPI`) : fate(ipi, target, paint);
-  }));
+  const targets = columns.map(({ store: { ipi } }) =>
+    Array.from({ length: vcpus }, (_, v): string => {
+      const target = ipi?.targets.find((t) => t.vcpu === v);
+      return ipi === undefined || target === undefined ? paint.dim(`${paint.sign.none} no IPI`) : fate(ipi, target, paint);
+    }),
+  );
   const line = (label: string, texts: readonly string[]): string =>
     `  ${paint.dim(label.padEnd(LABEL))}${texts.map((t, i) => (i === texts.length - 1 ? t : padEnd(cut(t, width - GAP, paint.sign.ellipsis), width))).join('')}`;
   return [
@@ -99,9 +108,17 @@ function whatBecomes(columns: readonly { column: Column; store: Store }[], paint
     cells(columns.map(({ column }) => paint.bold(column.profile.name))),
     cells(columns.map(({ column }) => paint.dim(cut(column.profile.title, width - GAP, paint.sign.ellipsis)))),
     '',
-    ...sideBySide(columns.map(({ column, store }) => chain(store.exit, store.ipi, column.profile, instructionLength(column.run, store.exit), paint)), paint),
+    ...sideBySide(
+      columns.map(({ column, store }) => chain(store.exit, store.ipi, column.profile, instructionLength(column.run, store.exit), paint)),
+      paint,
+    ),
     '',
-    ...Array.from({ length: vcpus }, (_, v) => line(`vCPU${v}`, targets.map((t) => t[v] as string))),
+    ...Array.from({ length: vcpus }, (_, v) =>
+      line(
+        `vCPU${v}`,
+        targets.map((t) => t[v] as string),
+      ),
+    ),
   ];
 }
 
@@ -114,14 +131,23 @@ function then({ profile, run }: Column, paint: Paint): string[] {
     if (ipi === undefined) continue;
     const from = ipi.vcpu === 0 ? '' : `, sent by vCPU${ipi.vcpu}`;
     const became = fates(ipi, paint);
-    rows.push({ cells: [paint.dim(`e#${ipi.exit}`), paint.underline(paint.blue(place(rom, ipi))), ipiWords(ipi)], parts: [...became.slice(0, -1), `${became.at(-1)}${from}`] });
+    rows.push({
+      cells: [paint.dim(`e#${ipi.exit}`), paint.underline(paint.blue(place(rom, ipi))), ipiWords(ipi)],
+      parts: [...became.slice(0, -1), `${became.at(-1)}${from}`],
+    });
   }
   if (run.stopped.kind === 'end' && run.stopped.end.exit !== 0) {
     const exit = ledger.exitAt(run.stopped.end.exit);
     if (exit !== undefined && exit.outcome >= Outcome.suspended) {
       const source = rom.placeAt(linear(exit))?.text.replace(/\s+/g, ' ') ?? '';
-      const why = [source, exit.note === '' ? explainEnd(run.stopped.end).replace(/\.$/, '') : exit.note].filter((t) => t !== '').join(': ');
-      const cells = [paint.dim(`e#${exit.number}`), paint.underline(paint.blue(place(rom, exit))), paint.red(paint.bold(exitName(exit.finalCode)))];
+      const why = [source, exit.note === '' ? explainEnd(run.stopped.end).replace(/\.$/, '') : exit.note]
+        .filter((t) => t !== '')
+        .join(': ');
+      const cells = [
+        paint.dim(`e#${exit.number}`),
+        paint.underline(paint.blue(place(rom, exit))),
+        paint.red(paint.bold(exitName(exit.finalCode))),
+      ];
       rows.push({ cells, parts: [`${paint.red(paint.sign.no)} ${why}`] });
     }
   }
@@ -131,7 +157,10 @@ function then({ profile, run }: Column, paint: Paint): string[] {
   const lines = rows.flatMap(({ cells, parts }) => {
     const head = `  ${cells.map((c, i) => padEnd(c, widths[i] as number)).join('  ')}  `;
     const together = parts.join('  ');
-    const texts = indent + visible(together) <= paint.width ? [together] : parts.flatMap((part) => wrap(part, paint.width - indent).map((l, i) => (i === 0 ? l : `  ${l}`)));
+    const texts =
+      indent + visible(together) <= paint.width
+        ? [together]
+        : parts.flatMap((part) => wrap(part, paint.width - indent).map((l, i) => (i === 0 ? l : `  ${l}`)));
     return texts.map((text, i) => (i === 0 ? head : ' '.repeat(indent)) + text);
   });
   return [heading(`THEN, UNDER ${profile.name}`, paint), ...lines];
@@ -141,7 +170,16 @@ function summaryTable(columns: readonly Column[], paint: Paint): string[] {
   const count = (run: Finished, v: Verdict): string => String(run.ledger.targetsByVerdict().get(v) ?? 0);
   const rows = columns.map(({ profile, run }) => {
     const { mood, where, words } = ending(run);
-    return [profile.name, endSign(mood, words, paint), where, String(run.ledger.exitCount), String(run.ledger.ipiCount), count(run, Verdict.reached), count(run, Verdict.refused), count(run, Verdict.notSent)];
+    return [
+      profile.name,
+      endSign(mood, words, paint),
+      where,
+      String(run.ledger.exitCount),
+      String(run.ledger.ipiCount),
+      count(run, Verdict.reached),
+      count(run, Verdict.refused),
+      count(run, Verdict.notSent),
+    ];
   });
   const head = ['profile', 'ended', 'where', 'exits', 'IPIs', 'reached', 'refused', 'not sent'].map((t) => paint.dim(t));
   return [heading('SUMMARY', paint), ...table([head, ...rows], 3, [3, 4, 5, 6, 7]).map((l) => `  ${l}`)];
@@ -163,7 +201,8 @@ function linesToLookAt({ run }: Column): number[] {
 }
 
 const NUMBERS = ['no', 'one', 'two', 'three', 'four', 'five', 'six'];
-const listed = (items: readonly (string | number)[]): string => (items.length < 2 ? items.join() : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`);
+const listed = (items: readonly (string | number)[]): string =>
+  items.length < 2 ? items.join() : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
 
 /** What the comparison comes to, in a sentence or two. */
 function conclusion(columns: readonly Column[], paint: Paint): string[] {
@@ -172,9 +211,14 @@ function conclusion(columns: readonly Column[], paint: Paint): string[] {
   const at = parting?.a.exit ?? parting?.b.exit;
   const where = at === undefined ? 'the ledgers do not part.' : `the ledgers part at ${place(last.run.rom, at)}.`;
   const store = firstSend(last.run);
-  const delivered = store?.ipi?.targets.some((t) => t.verdict === Verdict.reached) ? ` Today's VMM delivers the ${ipiWords(store.ipi)}` : " Today's VMM goes on";
+  const delivered = store?.ipi?.targets.some((t) => t.verdict === Verdict.reached)
+    ? ` Today's VMM delivers the ${ipiWords(store.ipi)}`
+    : " Today's VMM goes on";
   const lines = linesToLookAt(last);
-  const look = lines.length === 0 ? '.' : `, and the run goes on to show ${NUMBERS[lines.length] ?? lines.length} thing${lines.length === 1 ? '' : 's'} to look at in the firmware: line${lines.length === 1 ? '' : 's'} ${listed(lines)}.`;
+  const look =
+    lines.length === 0
+      ? '.'
+      : `, and the run goes on to show ${NUMBERS[lines.length] ?? lines.length} thing${lines.length === 1 ? '' : 's'} to look at in the firmware: line${lines.length === 1 ? '' : 's'} ${listed(lines)}.`;
   return wrap(`Same ROM, same seed: ${where}${delivered}${look}`, paint.width - 4).map((l) => `  ${l}`);
 }
 
@@ -187,7 +231,11 @@ export function demoReport(columns: readonly Column[], version: string, paint: P
   const [first, last] = [columns[0] as Column, columns.at(-1) as Column];
   const { run } = first;
   const dot = paint.dim(` ${paint.sign.dot} `);
-  const lines = ['', ` ${[`${paint.bold('Exitpoint')} ${version}`, shown(run.rom.file), `${run.cpus} vCPUs`, 'xAPIC', `seed ${run.seed}`, `${INSTRUCTION_NS} ns per instruction`].join(dot)}`, ''];
+  const lines = [
+    '',
+    ` ${[`${paint.bold('Exitpoint')} ${version}`, shown(run.rom.file), `${run.cpus} vCPUs`, 'xAPIC', `seed ${run.seed}`, `${INSTRUCTION_NS} ns per instruction`].join(dot)}`,
+    '',
+  ];
   const drawn = stores.find((s) => s.column === last) ?? stores[0];
   if (drawn) lines.push(...theStore(drawn.column, drawn.store, paint), '', ...whatBecomes(stores, paint), '');
   const rest = then(last, paint);

@@ -10,12 +10,29 @@ import type { Rom } from './rom.ts';
 import { execute, type MakeMachine, run } from './run.ts';
 
 /** The machine of the demonstration. */
-const MACHINE: MachineOptions = { cpus: 4, memory: 16 << 20, model: DEFAULT_MODEL.name, seed: 42, slice: undefined, breaks: [], timeoutNs: 10e9 };
+const MACHINE: MachineOptions = {
+  cpus: 4,
+  memory: 16 << 20,
+  model: DEFAULT_MODEL.name,
+  seed: 42,
+  slice: undefined,
+  breaks: [],
+  timeoutNs: 10e9,
+};
 
 /** Gives the exit status: 0 when every run came to an end of its own. With --break: that of `run` under today's profile. */
 export async function demo({ breaks }: DemoOptions, rom: Rom, make: MakeMachine, io: Io, version: string): Promise<number> {
   if (breaks.length > 0) {
-    const options = { ...MACHINE, file: rom.file, profile: DEFAULT_PROFILE.name, breaks, expect: [], failText: [], trace: new Set<never>(), json: false };
+    const options = {
+      ...MACHINE,
+      file: rom.file,
+      profile: DEFAULT_PROFILE.name,
+      breaks,
+      expect: [],
+      failText: [],
+      trace: new Set<never>(),
+      json: false,
+    };
     return run(options, rom, make, io, version);
   }
   const columns: Column[] = [];

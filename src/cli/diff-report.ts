@@ -21,7 +21,9 @@ function side(run: Finished, { exit, ipi }: Side, vcpu: number, paint: Paint): s
 }
 
 function totals(runs: readonly Finished[], paint: Paint): string[] {
-  const head = ['profile', 'ended', 'where', 'exits', 'IPIs', ...VERDICT_WORDS.filter(([v]) => v !== Verdict.merged).map(([, w]) => w)].map((t) => paint.dim(t));
+  const head = ['profile', 'ended', 'where', 'exits', 'IPIs', ...VERDICT_WORDS.filter(([v]) => v !== Verdict.merged).map(([, w]) => w)].map(
+    (t) => paint.dim(t),
+  );
   const rows = runs.map((run) => {
     const { mood, where, words } = ending(run);
     const verdicts = VERDICT_WORDS.filter(([v]) => v !== Verdict.merged).map(([v]) => grouped(run.ledger.targetsByVerdict().get(v) ?? 0));
@@ -33,14 +35,22 @@ function totals(runs: readonly Finished[], paint: Paint): string[] {
 /** The report: lines without line feeds. */
 export function diffReport(a: Finished, b: Finished, parting: Parting | undefined, paint: Paint): string[] {
   const lines: string[] = [''];
-  if (parting === undefined) lines.push(heading('NO DIFFERENCE', paint), ...wrap(`Under ${a.profile} and ${b.profile} every vCPU has the same exits with the same outcomes, and every IPI the same fate.`, paint.width - 4).map((l) => `  ${l}`));
+  if (parting === undefined)
+    lines.push(
+      heading('NO DIFFERENCE', paint),
+      ...wrap(
+        `Under ${a.profile} and ${b.profile} every vCPU has the same exits with the same outcomes, and every IPI the same fate.`,
+        paint.width - 4,
+      ).map((l) => `  ${l}`),
+    );
   else {
     const at = parting.a.exit ?? parting.b.exit;
     const source = at === undefined ? undefined : a.rom.placeAt(linear(at));
     const where = at === undefined ? `vCPU${parting.vcpu}` : place(a.rom, at);
     lines.push(heading('THE LEDGERS PART', paint));
     lines.push(`  ${paint.underline(paint.blue(where))}${source === undefined ? '' : `   ${source.text.replace(/\s+/g, ' ')}`}`);
-    const before = parting.alike === 0 ? 'this is its first exit' : `${grouped(parting.alike)} exit${parting.alike === 1 ? '' : 's'} before were alike`;
+    const before =
+      parting.alike === 0 ? 'this is its first exit' : `${grouped(parting.alike)} exit${parting.alike === 1 ? '' : 's'} before were alike`;
     lines.push(`  ${paint.dim(`vCPU${parting.vcpu}; ${before}; what differs: ${parting.what.join(', ')}`)}`, '');
     lines.push(...side(a, parting.a, parting.vcpu, paint), '', ...side(b, parting.b, parting.vcpu, paint));
   }
@@ -49,7 +59,8 @@ export function diffReport(a: Finished, b: Finished, parting: Parting | undefine
     const [sentence = ''] = ending(run).sentences;
     lines.push(...wrap(`${run.profile}: ${sentence}`, paint.width - 4).map((l) => `  ${l}`));
   }
-  if (a.rom.padding > 0) lines.push(`  ${a.rom.file} is not a multiple of 4 KiB: ${a.rom.padding} bytes were added in front. Real bhyve refuses such a file.`);
+  if (a.rom.padding > 0)
+    lines.push(`  ${a.rom.file} is not a multiple of 4 KiB: ${a.rom.padding} bytes were added in front. Real bhyve refuses such a file.`);
   lines.push('');
   return lines;
 }
@@ -58,15 +69,36 @@ export function diffReport(a: Finished, b: Finished, parting: Parting | undefine
 export function diffJson(a: Finished, b: Finished, parting: Parting | undefined): object {
   const one = (run: Finished): object => {
     const { where, words, sentences } = ending(run);
-    return { profile: run.profile, ended: words, where, sentence: sentences[0], exits: run.ledger.exitCount, ipis: run.ledger.ipiCount, timeNs: run.timeNs, instructions: run.instructions };
+    return {
+      profile: run.profile,
+      ended: words,
+      where,
+      sentence: sentences[0],
+      exits: run.ledger.exitCount,
+      ipis: run.ledger.ipiCount,
+      timeNs: run.timeNs,
+      instructions: run.instructions,
+    };
   };
   const sideJson = ({ exit, ipi }: Side): object | null =>
-    exit === undefined ? null : { exit: exit.number, code: exitName(exit.code), timeNs: exit.timeNs, where: place(a.rom, exit), sentence: explainExit(exit, ipi), ipi: ipi === undefined ? null : explainIpi(ipi) };
+    exit === undefined
+      ? null
+      : {
+          exit: exit.number,
+          code: exitName(exit.code),
+          timeNs: exit.timeNs,
+          where: place(a.rom, exit),
+          sentence: explainExit(exit, ipi),
+          ipi: ipi === undefined ? null : explainIpi(ipi),
+        };
   return {
     file: a.rom.file,
     cpus: a.cpus,
     seed: a.seed,
-    parting: parting === undefined ? null : { vcpu: parting.vcpu, alike: parting.alike, what: parting.what, a: sideJson(parting.a), b: sideJson(parting.b) },
+    parting:
+      parting === undefined
+        ? null
+        : { vcpu: parting.vcpu, alike: parting.alike, what: parting.what, a: sideJson(parting.a), b: sideJson(parting.b) },
     a: one(a),
     b: one(b),
   };

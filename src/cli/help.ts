@@ -10,7 +10,8 @@ const MACHINE = (names: Names): string => `Machine
   --timeout TIME    stop at this virtual time: 500us, 10ms, 2s (default: none)
 `;
 
-const PROFILES = (names: Names): string => names.profiles.map((p) => (p.name === names.defaultProfile ? `${p.name} (default)` : p.name)).join(', ');
+const PROFILES = (names: Names): string =>
+  names.profiles.map((p) => (p.name === names.defaultProfile ? `${p.name} (default)` : p.name)).join(', ');
 
 const BREAKS = `Break expressions
   exit:CODE             exit:INST_EMUL; groups: mmio, pio, msr, idle, state, fatal, *

@@ -46,7 +46,8 @@ export async function main(argv: readonly string[], host: Host): Promise<number>
         return Status.ok;
     }
     const assets = host.loadAssets();
-    const load = (file: string): Rom => loadRom(file, (source, name) => assemble(source, name, { index: loadEncodingIndex(assets.encodings()) }));
+    const load = (file: string): Rom =>
+      loadRom(file, (source, name) => assemble(source, name, { index: loadEncodingIndex(assets.encodings()) }));
     const make = host.makeMachine(assets);
     switch (command.kind) {
       case 'run':

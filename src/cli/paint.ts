@@ -14,11 +14,37 @@ export interface Paint {
   bold(text: string): string;
   underline(text: string): string;
   /** ✓ ✕ – · → and the lines of the exit chain, or their ASCII forms. */
-  readonly sign: Readonly<Record<'yes' | 'no' | 'none' | 'dot' | 'arrow' | 'line' | 'bar' | 'branch' | 'last' | 'ellipsis' | 'micro', string>>;
+  readonly sign: Readonly<
+    Record<'yes' | 'no' | 'none' | 'dot' | 'arrow' | 'line' | 'bar' | 'branch' | 'last' | 'ellipsis' | 'micro', string>
+  >;
 }
 
-const UNICODE: Paint['sign'] = { yes: '✓', no: '✕', none: '–', dot: '·', arrow: '→', line: '─', bar: '│', branch: '├', last: '└', ellipsis: '…', micro: 'µ' };
-const ASCII: Paint['sign'] = { yes: 'ok', no: 'x', none: '-', dot: '-', arrow: '->', line: '-', bar: '|', branch: '+', last: '+', ellipsis: '...', micro: 'u' };
+const UNICODE: Paint['sign'] = {
+  yes: '✓',
+  no: '✕',
+  none: '–',
+  dot: '·',
+  arrow: '→',
+  line: '─',
+  bar: '│',
+  branch: '├',
+  last: '└',
+  ellipsis: '…',
+  micro: 'µ',
+};
+const ASCII: Paint['sign'] = {
+  yes: 'ok',
+  no: 'x',
+  none: '-',
+  dot: '-',
+  arrow: '->',
+  line: '-',
+  bar: '|',
+  branch: '+',
+  last: '+',
+  ellipsis: '...',
+  micro: 'u',
+};
 
 /** What decides about colour and signs: the stream and the environment. */
 export interface Terminal {

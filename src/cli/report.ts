@@ -14,7 +14,10 @@ import { grouped, padEnd, wrap } from './table.ts';
 
 /** Verdicts in the order and words of summaries. */
 export const VERDICT_WORDS: readonly (readonly [Verdict, string])[] = [
-  [Verdict.reached, 'reached'], [Verdict.merged, 'merged'], [Verdict.refused, 'refused'], [Verdict.notSent, 'not sent'],
+  [Verdict.reached, 'reached'],
+  [Verdict.merged, 'merged'],
+  [Verdict.refused, 'refused'],
+  [Verdict.notSent, 'not sent'],
 ];
 
 /** One line for --trace exits. */
@@ -51,14 +54,28 @@ export function ending(run: Finished): Ending {
       const { end } = stopped;
       const sentences = [explainEnd(end)];
       if (end.kind === 'hostPanic') sentences.push(`panic: ${end.message}`, ...end.chain.map((f) => `  ${f}`));
-      if ((end.kind === 'aborted' || end.kind === 'runFailed') && end.printed !== '') sentences.push(...end.printed.trimEnd().split('\n').map((l) => `bhyve: ${l}`));
+      if ((end.kind === 'aborted' || end.kind === 'runFailed') && end.printed !== '')
+        sentences.push(
+          ...end.printed
+            .trimEnd()
+            .split('\n')
+            .map((l) => `bhyve: ${l}`),
+        );
       if (end.kind === 'stuck') sentences.push(...end.vcpus.map((v) => located(v, rom)));
-      return { words: endWords(end), mood: isFatal(end) ? 'bad' : end.kind === 'stuck' ? 'neutral' : 'good', where: place(rom, end), sentences };
+      return {
+        words: endWords(end),
+        mood: isFatal(end) ? 'bad' : end.kind === 'stuck' ? 'neutral' : 'good',
+        where: place(rom, end),
+        sentences,
+      };
     }
     case 'breakpoint': {
       const [hit] = stopped.hits as [Hit];
       const at = hit.focus.exit ?? hit.focus.ipi ?? (run.vcpus[hit.focus.vcpu] as (typeof run.vcpus)[number]);
-      const sentences = stopped.hits.map((h) => `${h.breakpoint.text}: ${hitSentence(h, run)}${h.problem === undefined ? '' : ` (Its condition could not be evaluated: ${h.problem})`}`);
+      const sentences = stopped.hits.map(
+        (h) =>
+          `${h.breakpoint.text}: ${hitSentence(h, run)}${h.problem === undefined ? '' : ` (Its condition could not be evaluated: ${h.problem})`}`,
+      );
       return { words: 'breakpoint', mood: 'neutral', where: place(rom, at), sentences };
     }
     case 'timeout':
@@ -68,7 +85,12 @@ export function ending(run: Finished): Ending {
     case 'expected':
       return { words: 'as expected', mood: 'good', where: '', sentences: ['Every text of --expect was printed.'] };
     case 'failText':
-      return { words: 'failed', mood: 'bad', where: '', sentences: [`The text of --fail-text was printed: ${JSON.stringify(stopped.text)}.`] };
+      return {
+        words: 'failed',
+        mood: 'bad',
+        where: '',
+        sentences: [`The text of --fail-text was printed: ${JSON.stringify(stopped.text)}.`],
+      };
   }
 }
 
@@ -123,9 +145,20 @@ export function lostIpis(ledger: LedgerReader): IpiRecord[] {
 }
 
 /** First line of a run. */
-export function header(run: Pick<Finished, 'rom' | 'cpus' | 'model' | 'profile' | 'seed' | 'memory'>, version: string, paint: Paint): string {
+export function header(
+  run: Pick<Finished, 'rom' | 'cpus' | 'model' | 'profile' | 'seed' | 'memory'>,
+  version: string,
+  paint: Paint,
+): string {
   const dot = paint.dim(` ${paint.sign.dot} `);
-  const parts = [run.rom.file, `${run.cpus} vCPU${run.cpus === 1 ? '' : 's'}`, `${run.memory >> 20} MiB`, run.model, run.profile, `seed ${run.seed}`];
+  const parts = [
+    run.rom.file,
+    `${run.cpus} vCPU${run.cpus === 1 ? '' : 's'}`,
+    `${run.memory >> 20} MiB`,
+    run.model,
+    run.profile,
+    `seed ${run.seed}`,
+  ];
   return `${paint.bold('Exitpoint')} ${version}${dot}${parts.join(dot)}`;
 }
 
@@ -140,20 +173,28 @@ export function summary(run: Finished, missing: readonly string[], paint: Paint)
     lines.push(`${paint.dim(label.padEnd(7))} ${first}`, ...rest.map((l) => `        ${l}`));
   };
   const at = where === '' ? '' : ` at ${paint.blue(where)}`;
-  lines.push(`${paint.dim('ended  ')} ${endSign(mood, words, paint)}${at} after ${span(run.timeNs)} of virtual time, ${grouped(run.instructions)} instructions`);
-  for (const sentence of sentences) for (const line of sentence.startsWith(' ') ? [sentence] : wrap(sentence, width)) lines.push(`        ${line}`);
+  lines.push(
+    `${paint.dim('ended  ')} ${endSign(mood, words, paint)}${at} after ${span(run.timeNs)} of virtual time, ${grouped(run.instructions)} instructions`,
+  );
+  for (const sentence of sentences)
+    for (const line of sentence.startsWith(' ') ? [sentence] : wrap(sentence, width)) lines.push(`        ${line}`);
   const { exits, verdicts } = counts(ledger);
   row('exits', `${grouped(ledger.exitCount)}${exits === '' ? '' : `: ${exits}`}`);
   row('IPIs', `${grouped(ledger.ipiCount)}${verdicts === '' ? '' : `: ${verdicts}`}`);
   const lost = lostIpis(ledger);
   for (const ipi of lost.slice(0, LISTED)) {
     const [first = '', ...rest] = wrap(`${place(rom, ipi)} ${explainIpi(ipi)}`, width - 9);
-    lines.push(`        ${paint.red(paint.sign.no)} i#${padEnd(String(ipi.number), 4)} ${first}`, ...rest.map((l) => `                 ${l}`));
+    lines.push(
+      `        ${paint.red(paint.sign.no)} i#${padEnd(String(ipi.number), 4)} ${first}`,
+      ...rest.map((l) => `                 ${l}`),
+    );
   }
   if (lost.length > LISTED) lines.push(`        and ${grouped(lost.length - LISTED)} more; --trace ipis shows all`);
   if (ledger.firstExit > 1) row('note', `Records of exits before e#${ledger.firstExit} were dropped; the counts include them.`);
-  if (rom.padding > 0) row('note', `${rom.file} is not a multiple of 4 KiB: ${rom.padding} bytes were added in front. Real bhyve refuses such a file.`);
-  for (const text of missing) lines.push(`${paint.dim('missing')} ${paint.red(paint.sign.no)} the console never showed ${JSON.stringify(text)}`);
+  if (rom.padding > 0)
+    row('note', `${rom.file} is not a multiple of 4 KiB: ${rom.padding} bytes were added in front. Real bhyve refuses such a file.`);
+  for (const text of missing)
+    lines.push(`${paint.dim('missing')} ${paint.red(paint.sign.no)} the console never showed ${JSON.stringify(text)}`);
   return lines;
 }
 
@@ -170,14 +211,30 @@ export function summaryJson(run: Finished, missing: readonly string[], console: 
     memory: run.memory,
     seed: run.seed,
     status,
-    ended: { kind: run.stopped.kind === 'end' ? run.stopped.end.kind : run.stopped.kind, words, where, sentence: sentences[0], details: sentences.slice(1) },
+    ended: {
+      kind: run.stopped.kind === 'end' ? run.stopped.end.kind : run.stopped.kind,
+      words,
+      where,
+      sentence: sentences[0],
+      details: sentences.slice(1),
+    },
     timeNs: run.timeNs,
     instructions: run.instructions,
-    exits: { count: ledger.exitCount, dropped: ledger.firstExit - 1, byCode: Object.fromEntries([...ledger.exitsByCode()].map(([code, n]) => [exitName(code), n])) },
+    exits: {
+      count: ledger.exitCount,
+      dropped: ledger.firstExit - 1,
+      byCode: Object.fromEntries([...ledger.exitsByCode()].map(([code, n]) => [exitName(code), n])),
+    },
     ipis: {
       count: ledger.ipiCount,
       byVerdict: Object.fromEntries([...ledger.targetsByVerdict()].map(([v, n]) => [verdictName(v), n])),
-      lost: lostIpis(ledger).map((ipi) => ({ ipi: ipi.number, exit: ipi.exit, where: place(run.rom, ipi), timeNs: ipi.timeNs, sentence: explainIpi(ipi) })),
+      lost: lostIpis(ledger).map((ipi) => ({
+        ipi: ipi.number,
+        exit: ipi.exit,
+        where: place(run.rom, ipi),
+        timeNs: ipi.timeNs,
+        sentence: explainIpi(ipi),
+      })),
     },
     missing,
     console,

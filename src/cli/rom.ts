@@ -52,7 +52,8 @@ function readInput(file: string): Buffer {
   try {
     const info = statSync(file);
     if (info.isDirectory()) throw new UsageError(`${file} is a directory; give a bootrom (.rom, .bin, .fd) or its source (.asm).`);
-    if (info.size > BOOTROM_MAX_BYTES) throw new UsageError(`${file} is ${info.size} bytes long; a boot ROM has at most ${BOOTROM_MAX_BYTES} (16 MiB).`);
+    if (info.size > BOOTROM_MAX_BYTES)
+      throw new UsageError(`${file} is ${info.size} bytes long; a boot ROM has at most ${BOOTROM_MAX_BYTES} (16 MiB).`);
     return readFileSync(file);
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -87,7 +88,17 @@ export function loadRom(file: string, assemble: Assemble): Rom {
   const bytes = readInput(file);
   if (extname(file).toLowerCase() !== '.asm') {
     const none = (): undefined => undefined;
-    return { file, image: bytes, padding: paddingOf(bytes, file), assembled: undefined, placeAt: none, lengthAt: none, symbol: none, labelAddress: none, lineAddress: none };
+    return {
+      file,
+      image: bytes,
+      padding: paddingOf(bytes, file),
+      assembled: undefined,
+      placeAt: none,
+      lengthAt: none,
+      symbol: none,
+      labelAddress: none,
+      lineAddress: none,
+    };
   }
   const source = bytes.toString('utf8');
   const assembled = assemble(source, file);

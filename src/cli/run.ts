@@ -12,7 +12,7 @@ import type { Io } from './io.ts';
 import { header, statusOf, summary, summaryJson, traceExit, traceIpi } from './report.ts';
 import { withCopies } from './copies.ts';
 import type { Rom } from './rom.ts';
-import { grouped } from './table.ts';
+import { cut, grouped } from './table.ts';
 import { span } from '../debugger/explain.ts';
 import { TextWatch } from './textwatch.ts';
 
@@ -42,7 +42,11 @@ export interface Execution {
 }
 
 /** Runs until a breakpoint, the end, the timeout, Ctrl-C, or until somebody ends it. Throws a UsageError for a breakpoint that is none. */
-export async function execute({ rom, options, profile, hooks = {}, exitRecords, onStart }: Execution, make: MakeMachine, io: Io): Promise<Finished> {
+export async function execute(
+  { rom, options, profile, hooks = {}, exitRecords, onStart }: Execution,
+  make: MakeMachine,
+  io: Io,
+): Promise<Finished> {
   const machine = make({
     model: modelNamed(options.model)!,
     profile: profileNamed(profile)!,
@@ -75,7 +79,16 @@ export async function execute({ rom, options, profile, hooks = {}, exitRecords, 
   const stopped = await untilStopped(session, options.timeoutNs, () => ended, hooks, io);
   const { ledger, nowNs: timeNs, instructions } = subject;
   return {
-    rom: located, profile, model: options.model, cpus: options.cpus, memory: options.memory, seed: options.seed, stopped, ledger, timeNs, instructions,
+    rom: located,
+    profile,
+    model: options.model,
+    cpus: options.cpus,
+    memory: options.memory,
+    seed: options.seed,
+    stopped,
+    ledger,
+    timeNs,
+    instructions,
     vcpus: Array.from({ length: options.cpus }, (_, v) => subject.position(v)),
   };
 }
@@ -115,7 +128,14 @@ export function progress(io: Io): { draw(instructions: number, timeNs: number): 
       last = now;
       shown = true;
       const rate = instructions / Math.max(now - start, 1) / 1_000;
-      io.stderr(`\r\x1b[K${io.paint.dim(`${grouped(instructions)} instructions ${io.paint.sign.dot} ${span(timeNs)} of virtual time ${io.paint.sign.dot} ${rate.toFixed(1)} million a second ${io.paint.sign.dot} Ctrl-C ends it`)}`);
+      const { dot, ellipsis } = io.paint.sign;
+      const parts = [
+        `${grouped(instructions)} instructions`,
+        `${span(timeNs)} of virtual time`,
+        `${rate.toFixed(1)} million a second`,
+        'Ctrl-C ends it',
+      ];
+      io.stderr(`\r\x1b[K${io.paint.dim(cut(parts.join(` ${dot} `), io.paint.width - 1, ellipsis))}`);
     },
     clear: () => {
       if (shown) io.stderr('\r\x1b[K');

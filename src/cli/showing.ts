@@ -13,7 +13,8 @@ import type { Paint } from './paint.ts';
 import { table, visible } from './table.ts';
 
 /** A heading with a rule to the right edge. */
-export const heading = (text: string, paint: Paint): string => ` ${paint.bold(text)} ${paint.dim(paint.sign.line.repeat(Math.max(paint.width - visible(text) - 6, 3)))}`;
+export const heading = (text: string, paint: Paint): string =>
+  ` ${paint.bold(text)} ${paint.dim(paint.sign.line.repeat(Math.max(paint.width - visible(text) - 6, 3)))}`;
 
 /** The ICR's low word, field by field: bit numbers, bits, meaning. */
 export function icrRows(low: number, high: number, paint: Paint): string[] {
@@ -34,7 +35,8 @@ function understood(exit: ExitRecord, ipi: IpiRecord | undefined): string {
   if (ipi === undefined) return '';
   const { modeName } = decodeIcr(ipi.icrLow, ipi.icrHigh);
   const reached = ipi.targets.filter((t) => t.verdict === Verdict.reached || t.verdict === Verdict.merged).map((t) => t.vcpu);
-  if (exit.returned === Access.toUserspace) return `${decodeIcr(ipi.icrLow, ipi.icrHigh).shorthand === 0 ? '' : 'shorthand '}${modeName}: no rule`;
+  if (exit.returned === Access.toUserspace)
+    return `${decodeIcr(ipi.icrLow, ipi.icrHigh).shorthand === 0 ? '' : 'shorthand '}${modeName}: no rule`;
   return reached.length === 0 ? `${modeName} to nobody` : `${modeName} to ${list(reached)}`;
 }
 
@@ -65,16 +67,29 @@ export function chain(exit: ExitRecord, ipi: IpiRecord | undefined, profile: Pro
   }
   const state = requestName(exit.request);
   const request = exit.outcome === Outcome.hostPanic && exit.request === RequestState.NONE ? `${state}, yet an exit is due` : state;
-  rows.push({ label: 'request', text: `${paint.dim(branch)} ${exit.request === RequestState.DONE ? paint.green(request) : exit.request === RequestState.NONE ? request : paint.yellow(request)}` });
+  rows.push({
+    label: 'request',
+    text: `${paint.dim(branch)} ${exit.request === RequestState.DONE ? paint.green(request) : exit.request === RequestState.NONE ? request : paint.yellow(request)}`,
+  });
   const outcome = (good: boolean, words: string, note: string): void => {
-    rows.push({ label: 'outcome', text: `${paint.dim(last)} ${good ? paint.green(paint.bold(`${yes} ${words}`)) : paint.red(paint.bold(`${no} ${words}`))}` }, { label: '', text: `  ${note}` });
+    rows.push(
+      {
+        label: 'outcome',
+        text: `${paint.dim(last)} ${good ? paint.green(paint.bold(`${yes} ${words}`)) : paint.red(paint.bold(`${no} ${words}`))}`,
+      },
+      { label: '', text: `  ${note}` },
+    );
   };
   switch (exit.outcome) {
     case Outcome.hostPanic:
       outcome(false, 'HOST PANIC', exit.note);
       break;
     case Outcome.aborted:
-      outcome(false, `exit ${exitName(exit.finalCode)}`, exit.bytes.length > 0 ? `VM aborts, ${exit.bytes.length} bytes shown` : 'VM aborts');
+      outcome(
+        false,
+        `exit ${exitName(exit.finalCode)}`,
+        exit.bytes.length > 0 ? `VM aborts, ${exit.bytes.length} bytes shown` : 'VM aborts',
+      );
       break;
     case Outcome.runFailed:
       outcome(false, 'VM_RUN FAILED', exit.note);
@@ -113,12 +128,17 @@ export function fates(ipi: IpiRecord, paint: Paint): string[] {
     if (target.verdict === Verdict.notAddressed) continue;
     const good = target.verdict === Verdict.reached || target.verdict === Verdict.merged;
     const late = target.takenNs > ipi.timeNs && icr.mode === DeliveryMode.NMI ? `, taken ${span(target.takenNs - ipi.timeNs)} later` : '';
-    const words = good ? `${arrivalWords(ipi, target)}${late}` : `${target.verdict === Verdict.refused ? 'refused' : 'not sent'}: ${whyWords(target, ipi)}`;
+    const words = good
+      ? `${arrivalWords(ipi, target)}${late}`
+      : `${target.verdict === Verdict.refused ? 'refused' : 'not sent'}: ${whyWords(target, ipi)}`;
     const group = groups.get(words);
     if (group) group.vcpus.push(target.vcpu);
     else groups.set(words, { good, vcpus: [target.vcpu] });
   }
   const to = icr.shorthand === 0 && icr.logical ? `, logical destination ${hex(icr.destination, 2)}` : '';
   if (groups.size === 0) return [`${paint.dim(paint.sign.none)} nobody is addressed`];
-  return [...groups].map(([words, { good, vcpus }]) => `${good ? paint.green(paint.sign.yes) : paint.red(paint.sign.no)} ${list(vcpus)} ${words}${good ? to : ''}`);
+  return [...groups].map(
+    ([words, { good, vcpus }]) =>
+      `${good ? paint.green(paint.sign.yes) : paint.red(paint.sign.no)} ${list(vcpus)} ${words}${good ? to : ''}`,
+  );
 }

@@ -21,7 +21,9 @@ export function table(rows: readonly (readonly string[])[], gap = 3, right: read
   for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, visible(cell))));
   return rows.map((row) =>
     row
-      .map((cell, i) => (right.includes(i) ? padStart(cell, widths[i] as number) : i === row.length - 1 ? cell : padEnd(cell, widths[i] as number)))
+      .map((cell, i) =>
+        right.includes(i) ? padStart(cell, widths[i] as number) : i === row.length - 1 ? cell : padEnd(cell, widths[i] as number),
+      )
       .join(' '.repeat(gap))
       .trimEnd(),
   );

@@ -36,8 +36,20 @@ export interface Access {
 /** What a breakpoint waits for. */
 export type Trigger =
   | { readonly kind: 'exit'; readonly codes: ReadonlySet<number>; readonly fatal: boolean }
-  | { readonly kind: 'ipi'; readonly mode: number | undefined; readonly target: number | undefined; readonly verdict: Verdict | undefined; readonly reason: number | undefined }
-  | { readonly kind: 'lapic'; readonly vcpu: number | undefined; readonly register: ApicRegister; readonly field: ApicField | undefined; readonly access: Access }
+  | {
+      readonly kind: 'ipi';
+      readonly mode: number | undefined;
+      readonly target: number | undefined;
+      readonly verdict: Verdict | undefined;
+      readonly reason: number | undefined;
+    }
+  | {
+      readonly kind: 'lapic';
+      readonly vcpu: number | undefined;
+      readonly register: ApicRegister;
+      readonly field: ApicField | undefined;
+      readonly access: Access;
+    }
   | { readonly kind: 'msr'; readonly msr: number; readonly access: Access }
   | { readonly kind: 'io'; readonly port: number; readonly length: number; readonly access: Access }
   | { readonly kind: 'vector'; readonly vector: number }
@@ -67,7 +79,11 @@ export interface Program {
   symbols?(): Iterable<string>;
 }
 
-const ACCESS: Readonly<Record<string, Access>> = { r: { read: true, write: false }, w: { read: false, write: true }, rw: { read: true, write: true } };
+const ACCESS: Readonly<Record<string, Access>> = {
+  r: { read: true, write: false },
+  w: { read: false, write: true },
+  rw: { read: true, write: true },
+};
 
 const fail = (message: string): never => {
   throw new BreakpointError(message);
@@ -100,7 +116,9 @@ function vcpuIn(text: string, program: Program): number {
 function exitTrigger(rest: string): Trigger {
   const group = EXIT_GROUPS.get(rest.toLowerCase());
   if (group) return { kind: 'exit', codes: new Set(group), fatal: rest.toLowerCase() === 'fatal' };
-  const code = exitCodeNamed(rest) ?? fail(`"${rest}" is no exit code or group.${didYouMean(rest, [...Object.keys(ExitCode), ...EXIT_GROUPS.keys()])}`);
+  const code =
+    exitCodeNamed(rest) ??
+    fail(`"${rest}" is no exit code or group.${didYouMean(rest, [...Object.keys(ExitCode), ...EXIT_GROUPS.keys()])}`);
   return { kind: 'exit', codes: new Set([code]), fatal: false };
 }
 
@@ -111,18 +129,22 @@ function ipiTrigger(rest: string, program: Program): Trigger {
   if (!match) return fail(`"ipi:${rest}" should be ipi:MODE, ipi:MODE->vCPU, ipi:MODE=verdict or ipi:MODE->vCPU=verdict.`);
   const [, modeText, to, result] = match as unknown as [string, string, string | undefined, string | undefined];
   const mode = modeText === '*' ? undefined : MODES.get(modeText.toUpperCase());
-  if (modeText !== '*' && mode === undefined) fail(`"${modeText}" is no delivery mode.${didYouMean(modeText, MODES.keys())} All are: ${[...MODES.keys()].join(', ')}, *.`);
+  if (modeText !== '*' && mode === undefined)
+    fail(`"${modeText}" is no delivery mode.${didYouMean(modeText, MODES.keys())} All are: ${[...MODES.keys()].join(', ')}, *.`);
   const target = to === undefined || to === '*' ? undefined : vcpuIn(to.replace(/^vcpu/i, ''), program);
   let verdict: Verdict | undefined;
   let reason: number | undefined;
   if (result !== undefined) {
     const word = result.toLowerCase().replace(/[\s_-]/g, '');
-    const find = (table: Readonly<Record<string, number>>): number | undefined => Object.entries(table).find(([name]) => name.toLowerCase() === word)?.[1];
+    const find = (table: Readonly<Record<string, number>>): number | undefined =>
+      Object.entries(table).find(([name]) => name.toLowerCase() === word)?.[1];
     verdict = find(VERDICTS) as Verdict | undefined;
     if (verdict === undefined && word !== 'none') reason = find(Reason);
     if (OLD_WORDS.has(word)) fail(`"${result}" is no verdict. Did you mean refused?`);
     if (verdict === undefined && reason === undefined)
-      fail(`"${result}" is no verdict or reason.${didYouMean(result, [...Object.keys(VERDICTS), ...Object.keys(Reason)])} Verdicts are: ${Object.keys(VERDICTS).join(', ')}.`);
+      fail(
+        `"${result}" is no verdict or reason.${didYouMean(result, [...Object.keys(VERDICTS), ...Object.keys(Reason)])} Verdicts are: ${Object.keys(VERDICTS).join(', ')}.`,
+      );
   }
   return { kind: 'ipi', mode, target, verdict, reason };
 }
@@ -153,7 +175,8 @@ function ioTrigger(rest: string): Trigger {
 function msrTrigger(rest: string): Trigger {
   const [name, access] = splitAccess(rest, 'rw');
   const known = MSR_NAMES.get(name.toLowerCase().replace(/^(ia32|msr)_/, ''));
-  if (known === undefined && !/^[0-9]/.test(name)) fail(`There is no MSR "${name}".${didYouMean(name, MSR_NAMES.keys())} Write its number.`);
+  if (known === undefined && !/^[0-9]/.test(name))
+    fail(`There is no MSR "${name}".${didYouMean(name, MSR_NAMES.keys())} Write its number.`);
   return { kind: 'msr', msr: known ?? numberIn(name, 'MSR', 0, 0xffffffff), access };
 }
 
@@ -169,7 +192,8 @@ function instructionTrigger(text: string, program: Program): Trigger {
   if (line) {
     const [, file, number] = line as unknown as [string, string, string];
     if (program.line === undefined) return fail(`"${text}": lines are known only when the input is a .asm file.`);
-    const linear = program.line(file, Number(number)) ?? fail(`"${text}": there is no code at or after line ${number} of a source file ${file}.`);
+    const linear =
+      program.line(file, Number(number)) ?? fail(`"${text}": there is no code at or after line ${number} of a source file ${file}.`);
     return { kind: 'instruction', linear: [linear] };
   }
   if (/^[0-9]/.test(text)) return { kind: 'instruction', linear: [numberIn(text, 'Address', 0, 0xffffffff)] };
@@ -196,7 +220,9 @@ function trigger(text: string, program: Program): Trigger {
     case 'vector':
       return { kind: 'vector', vector: numberIn(rest, 'Vector', 0, 255) };
     case 'mem':
-      return fail('mem: is not possible: this machine does not watch RAM. Watch a device with lapic., io: or exit:MMIO_EMUL, or an instruction by its address.');
+      return fail(
+        'mem: is not possible: this machine does not watch RAM. Watch a device with lapic., io: or exit:MMIO_EMUL, or an instruction by its address.',
+      );
     default:
       return instructionTrigger(text, program);
   }

@@ -4,7 +4,15 @@ import { Reason, Verdict } from '../machine/ledger/verdict.ts';
 
 /** Delivery modes of an ICR by the names the ledger shows, with the manual's longer ones as aliases. */
 export const MODES: ReadonlyMap<string, number> = new Map([
-  ['FIXED', 0], ['LOWPRIO', 1], ['SMI', 2], ['RR', 3], ['NMI', 4], ['INIT', 5], ['SIPI', 6], ['STARTUP', 6], ['EXTINT', 7],
+  ['FIXED', 0],
+  ['LOWPRIO', 1],
+  ['SMI', 2],
+  ['RR', 3],
+  ['NMI', 4],
+  ['INIT', 5],
+  ['SIPI', 6],
+  ['STARTUP', 6],
+  ['EXTINT', 7],
 ]);
 
 /** Groups of exit codes that `exit:` takes besides the codes; `fatal` also matches by outcome. */
@@ -20,7 +28,12 @@ export const EXIT_GROUPS: ReadonlyMap<string, readonly number[]> = new Map([
 
 /** Every constant by its name in lower case. */
 export const CONSTANTS: ReadonlyMap<string, number> = new Map(
-  [...MODES, ...Object.entries(ExitCode), ...Object.entries(Reason), ...Object.entries(Verdict), ['true', 1] as const, ['false', 0] as const].map(
-    ([name, value]) => [name.toLowerCase(), value],
-  ),
+  [
+    ...MODES,
+    ...Object.entries(ExitCode),
+    ...Object.entries(Reason),
+    ...Object.entries(Verdict),
+    ['true', 1] as const,
+    ['false', 0] as const,
+  ].map(([name, value]) => [name.toLowerCase(), value]),
 );

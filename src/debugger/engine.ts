@@ -76,14 +76,19 @@ export class BreakpointEngine {
       if (t.kind === 'exit' && (t.fatal || t.codes.has(code) || code === ExitCode.MMIO_EMUL)) return true;
       if (t.kind === 'io' && code === ExitCode.INOUT) return true;
       if (t.kind === 'msr' && (code === ExitCode.RDMSR || code === ExitCode.WRMSR)) return true;
-      if (t.kind === 'lapic' && (code === ExitCode.MMIO_EMUL || code === ExitCode.MMIO || code === ExitCode.RDMSR || code === ExitCode.WRMSR)) return true;
+      if (
+        t.kind === 'lapic' &&
+        (code === ExitCode.MMIO_EMUL || code === ExitCode.MMIO || code === ExitCode.RDMSR || code === ExitCode.WRMSR)
+      )
+        return true;
     }
     return false;
   }
   /** Linear addresses of all instruction breakpoints. */
   instructionAddresses(): ReadonlySet<number> {
     const addresses = new Set<number>();
-    for (const { breakpoint } of this.armed) if (breakpoint.trigger.kind === 'instruction') for (const linear of breakpoint.trigger.linear) addresses.add(linear);
+    for (const { breakpoint } of this.armed)
+      if (breakpoint.trigger.kind === 'instruction') for (const linear of breakpoint.trigger.linear) addresses.add(linear);
     return addresses;
   }
 
@@ -92,19 +97,25 @@ export class BreakpointEngine {
     return this.check((t) => {
       switch (t.kind) {
         case 'exit':
-          return t.codes.has(exit.code) || t.codes.has(exit.finalCode) || (t.fatal && FATAL.includes(exit.outcome)) ? { vcpu: exit.vcpu, exit, ipi } : undefined;
+          return t.codes.has(exit.code) || t.codes.has(exit.finalCode) || (t.fatal && FATAL.includes(exit.outcome))
+            ? { vcpu: exit.vcpu, exit, ipi }
+            : undefined;
         case 'io': {
-          const overlaps = exit.code === ExitCode.INOUT && exit.address < t.port + t.length && t.port < exit.address + Math.max(exit.size, 1);
+          const overlaps =
+            exit.code === ExitCode.INOUT && exit.address < t.port + t.length && t.port < exit.address + Math.max(exit.size, 1);
           return overlaps && allows(t.access, exit.write) ? { vcpu: exit.vcpu, exit } : undefined;
         }
         case 'msr': {
           const write = exit.code === ExitCode.WRMSR;
-          return (write || exit.code === ExitCode.RDMSR) && exit.address === t.msr && allows(t.access, write) ? { vcpu: exit.vcpu, exit } : undefined;
+          return (write || exit.code === ExitCode.RDMSR) && exit.address === t.msr && allows(t.access, write)
+            ? { vcpu: exit.vcpu, exit }
+            : undefined;
         }
         case 'lapic': {
           const accessed = lapicAccess(exit);
           const write = exit.code === ExitCode.WRMSR || (exit.code !== ExitCode.RDMSR && exit.write);
-          if (accessed?.offset !== t.register.offset || (t.vcpu !== undefined && t.vcpu !== exit.vcpu) || !allows(t.access, write)) return undefined;
+          if (accessed?.offset !== t.register.offset || (t.vcpu !== undefined && t.vcpu !== exit.vcpu) || !allows(t.access, write))
+            return undefined;
           const value = t.field === undefined ? exit.value : field(exit.value, t.field.high, t.field.low) >>> 0;
           return { vcpu: exit.vcpu, exit, ipi, value };
         }

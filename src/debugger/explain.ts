@@ -5,7 +5,15 @@
 import { hex } from '../machine/base/bits.ts';
 import { Access } from '../machine/devices/device.ts';
 import { ExitCode } from '../machine/ledger/exitcode.ts';
-import { Answer, type EventRecord, type ExitRecord, type IpiRecord, type IpiTarget, Outcome, RequestState } from '../machine/ledger/records.ts';
+import {
+  Answer,
+  type EventRecord,
+  type ExitRecord,
+  type IpiRecord,
+  type IpiTarget,
+  Outcome,
+  RequestState,
+} from '../machine/ledger/records.ts';
 import { Reason, Verdict } from '../machine/ledger/verdict.ts';
 import { eventWords, evidenceWords, exitCodeName, outcomeWords, reachedWords, runStateName, whyWords } from '../machine/ledger/words.ts';
 import type { End } from '../machine/vmm/end.ts';
@@ -33,8 +41,10 @@ export function span(ns: number): string {
 export function lapicAccess(exit: ExitRecord): { readonly offset: number; readonly name: string } | undefined {
   const mmio = exit.code === ExitCode.MMIO_EMUL || exit.code === ExitCode.MMIO || exit.code === ExitCode.INST_EMUL;
   let offset = -1;
-  if (mmio && exit.address >= APIC_BASE_ADDRESS && exit.address < APIC_BASE_ADDRESS + APIC_PAGE_SIZE) offset = (exit.address - APIC_BASE_ADDRESS) & ~0xf;
-  else if ((exit.code === ExitCode.RDMSR || exit.code === ExitCode.WRMSR) && exit.address >= 0x800 && exit.address < 0x840) offset = (exit.address - 0x800) * 16;
+  if (mmio && exit.address >= APIC_BASE_ADDRESS && exit.address < APIC_BASE_ADDRESS + APIC_PAGE_SIZE)
+    offset = (exit.address - APIC_BASE_ADDRESS) & ~0xf;
+  else if ((exit.code === ExitCode.RDMSR || exit.code === ExitCode.WRMSR) && exit.address >= 0x800 && exit.address < 0x840)
+    offset = (exit.address - 0x800) * 16;
   if (offset < 0) return undefined;
   return { offset, name: apicRegisterAt(offset)?.name ?? `offset ${hex(offset, 3)}` };
 }
@@ -67,7 +77,8 @@ export function whatExit(exit: ExitRecord, ipi?: IpiRecord): string {
     case ExitCode.MMIO_EMUL:
     case ExitCode.MMIO: {
       const where = register?.name ?? `${exit.device === '' ? '' : `${exit.device} at `}${h(exit.address, 8)}`;
-      if (exit.answer === Answer.none && exit.request !== RequestState.DONE) return `${who} ${exit.write ? 'tried to store to' : 'tried to access'} ${where}`;
+      if (exit.answer === Answer.none && exit.request !== RequestState.DONE)
+        return `${who} ${exit.write ? 'tried to store to' : 'tried to access'} ${where}`;
       if (!exit.write) return `${who} read ${value === '' ? '' : `${value} `}from ${where}`;
       if (value === '') return `${who} tried to store to ${where}`;
       const asked = register?.offset === Apic.ICR_LO ? `: ${icrSentence(exit.value, ipi?.icrHigh ?? 0)}` : '';
@@ -112,7 +123,11 @@ export function returned(exit: ExitRecord): string {
 export function explainExit(exit: ExitRecord, ipi?: IpiRecord): string {
   const parts = [whatExit(exit, ipi)];
   const answer = returned(exit);
-  if (answer !== '' && exit.returned !== Access.ok && !(exit.outcome === Outcome.resumed && exit.answer === Answer.nobody && exit.code === ExitCode.INOUT))
+  if (
+    answer !== '' &&
+    exit.returned !== Access.ok &&
+    !(exit.outcome === Outcome.resumed && exit.answer === Answer.nobody && exit.code === ExitCode.INOUT)
+  )
     parts.push(exit.device === '' ? answer : `${exit.device} ${answer}`);
   if (exit.finalCode !== exit.code) parts.push(`to userspace as ${exitName(exit.finalCode)}`);
   if (exit.outcome !== Outcome.resumed && exit.outcome !== Outcome.open && !(exit.outcome === Outcome.waits && exit.code === ExitCode.HLT))
@@ -188,7 +203,8 @@ export function endWords(end: End): string {
 }
 
 /** Did the guest (or its host) come to grief? A halt, a reset, a power-off, a guest's own exit and "nothing can happen any more" are ends in order. */
-export const isFatal = (end: End): boolean => end.kind === 'hostPanic' || end.kind === 'aborted' || end.kind === 'runFailed' || (end.kind === 'suspended' && end.how === 'tripleFault');
+export const isFatal = (end: End): boolean =>
+  end.kind === 'hostPanic' || end.kind === 'aborted' || end.kind === 'runFailed' || (end.kind === 'suspended' && end.how === 'tripleFault');
 
 /** Whole sentence of an end. */
 export function explainEnd(end: End): string {

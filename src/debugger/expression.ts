@@ -21,7 +21,18 @@ export type Expression =
   | { readonly kind: 'choice'; readonly condition: Expression; readonly yes: Expression; readonly no: Expression; readonly column: number };
 
 /** Binary operators by rank, weakest first: C's. */
-const RANKS: readonly (readonly string[])[] = [['||'], ['&&'], ['|'], ['^'], ['&'], ['==', '!='], ['<', '<=', '>', '>=', 'in'], ['<<', '>>'], ['+', '-'], ['*', '/', '%']];
+const RANKS: readonly (readonly string[])[] = [
+  ['||'],
+  ['&&'],
+  ['|'],
+  ['^'],
+  ['&'],
+  ['==', '!='],
+  ['<', '<=', '>', '>=', 'in'],
+  ['<<', '>>'],
+  ['+', '-'],
+  ['*', '/', '%'],
+];
 
 const WORDS: Readonly<Record<string, string>> = { and: '&&', or: '||', in: 'in' };
 const SIZES: Readonly<Record<string, 1 | 2 | 4>> = { byte: 1, word: 2, dword: 4 };
@@ -56,7 +67,8 @@ class Parser {
   whole(): Expression {
     if (this.token.kind === 'end') throw new ExpressionError('The expression is empty.', 1);
     const tree = this.expression();
-    if ((this.token.kind as string) !== 'end') throw new ExpressionError(`Expected an operator or the end, found ${this.found()}.`, this.token.column);
+    if ((this.token.kind as string) !== 'end')
+      throw new ExpressionError(`Expected an operator or the end, found ${this.found()}.`, this.token.column);
     return tree;
   }
 

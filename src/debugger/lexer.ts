@@ -54,7 +54,36 @@ export function parseNumber(text: string): number | undefined {
   return undefined;
 }
 
-const OPERATORS = ['<<', '>>', '<=', '>=', '==', '!=', '&&', '||', '+', '-', '*', '/', '%', '&', '|', '^', '~', '!', '<', '>', '(', ')', '[', ']', '.', ',', ':', '?'];
+const OPERATORS = [
+  '<<',
+  '>>',
+  '<=',
+  '>=',
+  '==',
+  '!=',
+  '&&',
+  '||',
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '&',
+  '|',
+  '^',
+  '~',
+  '!',
+  '<',
+  '>',
+  '(',
+  ')',
+  '[',
+  ']',
+  '.',
+  ',',
+  ':',
+  '?',
+];
 
 const NAME = /[A-Za-z_@$][\w@$]*/y;
 const NUMBER = /[0-9][\w]*(?:\.[0-9]+(?:ns|us|ms|s)\b)?/iy;
@@ -74,7 +103,8 @@ export function tokenize(text: string): Token[] {
       NUMBER.lastIndex = at;
       const word = (NUMBER.exec(text) as RegExpExecArray)[0];
       const value = parseNumber(word);
-      if (value === undefined) throw new ExpressionError(`"${word}" is not a number; write 0x1F, 1Fh, 0b101, 101b, 31 or a time such as 10ms.`, column);
+      if (value === undefined)
+        throw new ExpressionError(`"${word}" is not a number; write 0x1F, 1Fh, 0b101, 101b, 31 or a time such as 10ms.`, column);
       tokens.push({ kind: 'number', value, column });
       at += word.length;
       continue;

@@ -125,7 +125,8 @@ export class MachineScope implements Scope {
   }
 
   private register(vcpu: number, name: string): Value | Unavailable | undefined {
-    if (vcpu < 0 || vcpu >= this.machine.vcpuCount) return { unavailable: `there is no vCPU ${vcpu}; 0 to ${this.machine.vcpuCount - 1} are` };
+    if (vcpu < 0 || vcpu >= this.machine.vcpuCount)
+      return { unavailable: `there is no vCPU ${vcpu}; 0 to ${this.machine.vcpuCount - 1} are` };
     const flag = FLAGS.get(name);
     if (flag) return field(this.machine.register(vcpu, 'eflags') ?? 0, flag[0] + flag[1] - 1, flag[0]) >>> 0;
     if (name === 'flags') return this.machine.register(vcpu, 'eflags');
@@ -135,7 +136,8 @@ export class MachineScope implements Scope {
   private lapic(path: readonly string[], vcpu: number): Value | Unavailable | undefined {
     const register = path[1] === undefined ? undefined : lapicRegister(path[1]);
     if (register === undefined || path.length > 3) return undefined;
-    if (vcpu < 0 || vcpu >= this.machine.vcpuCount) return { unavailable: `there is no vCPU ${vcpu}; 0 to ${this.machine.vcpuCount - 1} are` };
+    if (vcpu < 0 || vcpu >= this.machine.vcpuCount)
+      return { unavailable: `there is no vCPU ${vcpu}; 0 to ${this.machine.vcpuCount - 1} are` };
     const value = this.machine.lapic(vcpu, register.offset);
     if (path[2] === undefined) return value ?? { unavailable: `${register.name} cannot be read` };
     const part = lapicField(register, path[2]);

@@ -117,7 +117,12 @@ export class Session {
       this.hits.push(...hits);
       machine.requestStop();
     };
-    const exits = watchers.onExit !== undefined || engine.waitsFor('exit') || engine.waitsFor('io') || engine.waitsFor('msr') || engine.waitsFor('lapic');
+    const exits =
+      watchers.onExit !== undefined ||
+      engine.waitsFor('exit') ||
+      engine.waitsFor('io') ||
+      engine.waitsFor('msr') ||
+      engine.waitsFor('lapic');
     observers.onExit = !exits
       ? undefined
       : (number) => {

@@ -79,7 +79,8 @@ export class Subject implements Debuggee {
     const directory = ((this.register(vcpu, 'cr3') ?? 0) & 0xfffff000) >>> 0;
     const entry = this.physical32(directory + (linear >>> 22) * 4);
     if (entry === undefined || (entry & PRESENT) === 0) return undefined;
-    if ((entry & LARGE) !== 0 && ((this.register(vcpu, 'cr4') ?? 0) & PAGE_SIZE_EXTENSIONS) !== 0) return ((entry & 0xffc00000) >>> 0) + (linear & 0x3fffff);
+    if ((entry & LARGE) !== 0 && ((this.register(vcpu, 'cr4') ?? 0) & PAGE_SIZE_EXTENSIONS) !== 0)
+      return ((entry & 0xffc00000) >>> 0) + (linear & 0x3fffff);
     const page = this.physical32(((entry & 0xfffff000) >>> 0) + ((linear >>> 12) & 0x3ff) * 4);
     return page === undefined || (page & PRESENT) === 0 ? undefined : ((page & 0xfffff000) >>> 0) + (linear & 0xfff);
   }

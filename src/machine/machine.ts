@@ -12,6 +12,7 @@ import { Ledger, type LedgerSize } from './ledger/ledger.ts';
 import type { ConsoleStream, GuestMemory, MachineModel, Platform, StatefulPart } from './models/model.ts';
 import type { Profile } from './profiles/profile.ts';
 import { VirtualClock } from './time/clock.ts';
+import { ConsoleCount } from './timeline/console-count.ts';
 import type { End } from './vmm/end.ts';
 import { VRS } from './vmm/runstate.ts';
 import { DEFAULT_SLICE, RunStop, Schedule } from './vmm/schedule.ts';
@@ -104,6 +105,8 @@ export class Machine<M extends GuestMemory = GuestMemory> {
   readonly vm: Vm;
   readonly platform: Platform;
   readonly schedule: Schedule;
+  /** Bytes written to each console so far; going back takes them back. */
+  readonly consoleCount = new ConsoleCount();
   /** The whole state, part by part, in the order in which it is loaded. */
   readonly stateful: readonly StatefulPart[];
 
@@ -137,7 +140,10 @@ export class Machine<M extends GuestMemory = GuestMemory> {
       memoryBytes,
       rom,
       startSeconds: options.startSeconds ?? START_SECONDS,
-      console: (stream, byte) => this.onConsole?.(stream, byte),
+      console: (stream, byte) => {
+        this.consoleCount.add(stream);
+        this.onConsole?.(stream, byte);
+      },
     });
     for (const range of this.platform.ports) this.vm.ports.add(range);
     for (const range of this.platform.mmio) this.vm.mmio.add(range);
@@ -153,6 +159,7 @@ export class Machine<M extends GuestMemory = GuestMemory> {
       ...(this.platform.wires ?? []),
       ...this.platform.devices.map((part) => ({ name: part.name, part: part as Stateful })),
       ...this.platform.vlapics.map((part) => ({ name: part.name, part: part as Stateful })),
+      { name: 'console', part: this.consoleCount as Stateful },
       { name: 'ledger', part: this.ledger as Stateful },
     ];
     this.powerOn();

@@ -3,7 +3,11 @@ import { type Names, parseCommand, type RunOptions } from '../../src/cli/args.ts
 import { UsageError } from '../../src/cli/errors.ts';
 
 const names: Names = {
-  profiles: [{ name: 'illumos-2020-10', maxVcpus: 32 }, { name: 'illumos-13253', maxVcpus: 32 }, { name: 'illumos', maxVcpus: 32 }],
+  profiles: [
+    { name: 'illumos-2020-10', maxVcpus: 32 },
+    { name: 'illumos-13253', maxVcpus: 32 },
+    { name: 'illumos', maxVcpus: 32 },
+  ],
   defaultProfile: 'illumos',
   models: ['bhyve', 'pc'],
   defaultModel: 'bhyve',
@@ -24,18 +28,55 @@ const problem = (...words: string[]): string => {
 };
 
 describe('the command line', () => {
-  it('runs a file with one vCPU, 128 MiB, the model bhyve, today\'s illumos and seed 42 unless told otherwise', () => {
+  it("runs a file with one vCPU, 128 MiB, the model bhyve, today's illumos and seed 42 unless told otherwise", () => {
     expect(run()).toMatchObject({
-      file: 'x.rom', cpus: 1, memory: 128 << 20, model: 'bhyve', profile: 'illumos', seed: 42, slice: undefined, timeoutNs: Number.POSITIVE_INFINITY, breaks: [], json: false,
+      file: 'x.rom',
+      cpus: 1,
+      memory: 128 << 20,
+      model: 'bhyve',
+      profile: 'illumos',
+      seed: 42,
+      slice: undefined,
+      timeoutNs: Number.POSITIVE_INFINITY,
+      breaks: [],
+      json: false,
     });
   });
   it('takes every option, with = or a blank', () => {
-    const options = run('--cpus=4', '--memory', '1G', '--model', 'pc', '--profile', 'illumos-13253', '--seed', '0x10', '--slice', '100', '--timeout', '500us', '--json');
-    expect(options).toMatchObject({ cpus: 4, memory: 2 ** 30, model: 'pc', profile: 'illumos-13253', seed: 16, slice: 100, timeoutNs: 500_000, json: true });
+    const options = run(
+      '--cpus=4',
+      '--memory',
+      '1G',
+      '--model',
+      'pc',
+      '--profile',
+      'illumos-13253',
+      '--seed',
+      '0x10',
+      '--slice',
+      '100',
+      '--timeout',
+      '500us',
+      '--json',
+    );
+    expect(options).toMatchObject({
+      cpus: 4,
+      memory: 2 ** 30,
+      model: 'pc',
+      profile: 'illumos-13253',
+      seed: 16,
+      slice: 100,
+      timeoutNs: 500_000,
+      json: true,
+    });
   });
   it('takes --break, --expect and --fail-text several times', () => {
-    expect(run('--break', 'exit:HLT', '--break', 'io:0x80', '--expect', 'a', '--expect', '--b'.slice(2), '--fail-text', 'no')).toMatchObject({
-      breaks: ['exit:HLT', 'io:0x80'], expect: ['a', 'b'], failText: ['no'],
+    expect(
+      run('--break', 'exit:HLT', '--break', 'io:0x80', '--expect', 'a', '--expect', '--b'.slice(2), '--fail-text', 'no'),
+    ).toMatchObject({
+      breaks: ['exit:HLT', 'io:0x80'],
+      expect: ['a', 'b'],
+      failText: ['no'],
     });
   });
   it('takes --trace with a comma', () => {
@@ -53,7 +94,10 @@ describe('the command line', () => {
     expect(parseCommand(['demo', '--break', 'ipi:*=refused'], names)).toEqual({ kind: 'demo', options: { breaks: ['ipi:*=refused'] } });
   });
   it('compares two profiles', () => {
-    expect(parseCommand(['diff', 'x.asm', '--profile', 'illumos', '--profile', 'illumos-13253'], names)).toMatchObject({ kind: 'diff', options: { profiles: ['illumos', 'illumos-13253'] } });
+    expect(parseCommand(['diff', 'x.asm', '--profile', 'illumos', '--profile', 'illumos-13253'], names)).toMatchObject({
+      kind: 'diff',
+      options: { profiles: ['illumos', 'illumos-13253'] },
+    });
   });
 });
 
@@ -74,7 +118,10 @@ describe('a wrong command line', () => {
     [['run', 'a', '--cpus', '1', '--cpus', '2'], '--cpus is given twice: 1 and 2.'],
     [['run', 'a', '--memory', '4G'], '--memory 4G: give 1M to 3G, in whole megabytes, for example 128M.'],
     [['run', 'a', '--memory', '100'], '--memory 100: give 1M to 3G, in whole megabytes, for example 128M.'],
-    [['run', 'a', '--profile', 'illumo'], 'There is no profile "illumo". Did you mean illumos? Profiles are: illumos-2020-10, illumos-13253, illumos.'],
+    [
+      ['run', 'a', '--profile', 'illumo'],
+      'There is no profile "illumo". Did you mean illumos? Profiles are: illumos-2020-10, illumos-13253, illumos.',
+    ],
     [['run', 'a', '--model', 'q35'], 'There is no model "q35". Models are: bhyve, pc.'],
     [['run', 'a', '--timeout', '500'], '--timeout 500: give a time with its unit, for example 500us, 10ms or 2s.'],
     [['run', 'a', '--timeout', 'soon'], '--timeout soon: give a time with its unit, for example 500us, 10ms or 2s.'],
@@ -84,7 +131,10 @@ describe('a wrong command line', () => {
     [['run', 'a', '--json=yes'], '--json takes no value, but got "yes".'],
     [['diff', 'a'], 'diff needs two profiles, but got 0: --profile A --profile B.'],
     [['diff', 'a', '--profile', 'illumos'], 'diff needs two profiles, but got 1: --profile A --profile B.'],
-    [['diff', '--profile', 'illumos', '--profile', 'illumos-13253'], 'diff needs a file: exitpoint diff FILE, a bootrom (.rom, .bin, .fd) or its source (.asm).'],
+    [
+      ['diff', '--profile', 'illumos', '--profile', 'illumos-13253'],
+      'diff needs a file: exitpoint diff FILE, a bootrom (.rom, .bin, .fd) or its source (.asm).',
+    ],
     [['demo', 'x.rom'], 'demo takes no file, but got x.rom. To run a file: exitpoint run x.rom'],
     [['help', 'rn'], 'There is no command "rn". Did you mean run?'],
   ])('%j is answered in one line', (words, message) => {

@@ -28,7 +28,10 @@ export interface Setting {
 }
 
 /** Runs a command line, and gives what it wrote. */
-export async function exitpoint(words: readonly string[], { unicode = true, colour = false, interrupt = false, sample: demonstrated = sample('icrlo') }: Setting = {}): Promise<Output> {
+export async function exitpoint(
+  words: readonly string[],
+  { unicode = true, colour = false, interrupt = false, sample: demonstrated = sample('icrlo') }: Setting = {},
+): Promise<Output> {
   const out: Uint8Array[] = [];
   let stderr = '';
   const io: Io = {

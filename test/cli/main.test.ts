@@ -19,8 +19,12 @@ afterAll(() => rmSync(directory, { recursive: true }));
 describe('run', () => {
   it('writes the console to stdout, what happened to stderr, and ends with status 0 when the guest halts', async () => {
     const { status, stdout, stderr } = await exitpoint(['run', sample('timer'), '--memory', '1M']);
-    expect(stdout).toBe('one-shot: one interrupt ... ok\nperiodic: five, then stopped ... ok\nmasked: counts in silence ... ok\ndivide by 16: 16 times as long ... ok\n');
-    expect(stderr).toMatch(/ended {3}✓ halted at timer\.asm:87 after .*\n {8}Every active vCPU halted with interrupts disabled\.\nexits {3}\d+: MMIO_EMUL \d+, INOUT \d+, HLT \d+\nIPIs {4}0\n$/);
+    expect(stdout).toBe(
+      'one-shot: one interrupt ... ok\nperiodic: five, then stopped ... ok\nmasked: counts in silence ... ok\ndivide by 16: 16 times as long ... ok\n',
+    );
+    expect(stderr).toMatch(
+      /ended {3}✓ halted at timer\.asm:87 after .*\n {8}Every active vCPU halted with interrupts disabled\.\nexits {3}\d+: MMIO_EMUL \d+, INOUT \d+, HLT \d+\nIPIs {4}0\n$/,
+    );
     expect(status).toBe(0);
   });
   it('says of each vCPU why nothing can happen any more, and what became of a lost SIPI', async () => {
@@ -69,7 +73,12 @@ describe('run', () => {
   it('gives the summary as JSON on stdout with --json', async () => {
     const { status, stdout, stderr } = await exitpoint(['run', sample('icrlo'), '--cpus', '4', '--memory', '1M', '--json']);
     expect(JSON.parse(stdout)).toMatchObject({
-      status: 3, cpus: 4, profile: 'illumos', ended: { kind: 'aborted', where: 'icrlo.asm:165' }, exits: { count: 45 }, ipis: { count: 7, byVerdict: { reached: 9, refused: 2 } },
+      status: 3,
+      cpus: 4,
+      profile: 'illumos',
+      ended: { kind: 'aborted', where: 'icrlo.asm:165' },
+      exits: { count: 45 },
+      ipis: { count: 7, byVerdict: { reached: 9, refused: 2 } },
     });
     expect([status, stderr]).toEqual([3, '']);
   });
@@ -78,7 +87,9 @@ describe('run', () => {
     const lines = stderr.split('\n').filter((l) => /^ +\d+\.\d{3} \d{3} ms/.test(l));
     expect(lines.length).toBe(45 + 7);
     expect(lines.some((l) => /e#\d+ +icrlo\.asm:109 +INOUT +vCPU1 wrote 91h to port 80h\./.test(l))).toBe(true);
-    expect(lines.some((l) => /i#1 +icrlo\.asm:41 +INIT +vCPU0 sent INIT to all excluding self, edge, assert; reached vCPU1: INIT; /.test(l))).toBe(true);
+    expect(
+      lines.some((l) => /i#1 +icrlo\.asm:41 +INIT +vCPU0 sent INIT to all excluding self, edge, assert; reached vCPU1: INIT; /.test(l)),
+    ).toBe(true);
   });
   it('gives the same output for the same seed', async () => {
     const words = ['run', sample('icrlo'), '--cpus', '4', '--memory', '1M', '--trace', 'exits', '--seed', '7'];
@@ -123,13 +134,37 @@ describe('bad input', () => {
     ['no such file', () => ['run', join(directory, 'none.rom')], /^exitpoint: There is no file .*none\.rom\.\n$/],
     ['a directory', () => ['run', directory], /^exitpoint: .* is a directory; give a bootrom/],
     ['an empty ROM', () => ['run', file('empty.rom', '')], /^exitpoint: .*empty\.rom: the ROM image is empty; .*\n$/],
-    ['a ROM above 16 MiB', () => ['run', file('big.rom', new Uint8Array((16 << 20) + 16))], /^exitpoint: .*big\.rom is 16777232 bytes long; a boot ROM has at most 16777216 \(16 MiB\)\.\n$/],
-    ['a size that is no multiple of 16', () => ['run', file('odd.rom', new Uint8Array(100))], /^exitpoint: .*odd\.rom: the ROM image is 100 bytes long; it must be a multiple of 16, .*\n$/],
-    ['an unknown break expression', () => ['run', sample('timer'), '--break', 'exit:INST_EMU'], /^exitpoint: --break exit:INST_EMU: "INST_EMU" is no exit code or group\. Did you mean INST_EMUL\?\n$/],
-    ['an unknown name in a condition', () => ['run', sample('timer'), '--break', 'exit:HLT if eaz'], /^exitpoint: --break .*There is no "eaz"\. Did you mean eax\?\n$/],
-    ['33 vCPUs', () => ['run', sample('timer'), '--cpus', '33'], /^exitpoint: --cpus 33: .* from 1 to 32, the limit of profile illumos\.\n$/],
+    [
+      'a ROM above 16 MiB',
+      () => ['run', file('big.rom', new Uint8Array((16 << 20) + 16))],
+      /^exitpoint: .*big\.rom is 16777232 bytes long; a boot ROM has at most 16777216 \(16 MiB\)\.\n$/,
+    ],
+    [
+      'a size that is no multiple of 16',
+      () => ['run', file('odd.rom', new Uint8Array(100))],
+      /^exitpoint: .*odd\.rom: the ROM image is 100 bytes long; it must be a multiple of 16, .*\n$/,
+    ],
+    [
+      'an unknown break expression',
+      () => ['run', sample('timer'), '--break', 'exit:INST_EMU'],
+      /^exitpoint: --break exit:INST_EMU: "INST_EMU" is no exit code or group\. Did you mean INST_EMUL\?\n$/,
+    ],
+    [
+      'an unknown name in a condition',
+      () => ['run', sample('timer'), '--break', 'exit:HLT if eaz'],
+      /^exitpoint: --break .*There is no "eaz"\. Did you mean eax\?\n$/,
+    ],
+    [
+      '33 vCPUs',
+      () => ['run', sample('timer'), '--cpus', '33'],
+      /^exitpoint: --cpus 33: .* from 1 to 32, the limit of profile illumos\.\n$/,
+    ],
     ['an unknown command', () => ['rn'], /^exitpoint: There is no command "rn"\. Did you mean run\? /],
-    ['errors of the assembler', () => ['run', file('bad.asm', 'bits 32\nmov eax, [\n  foo bar\n')], /^.*bad\.asm:2:\d+: error: [^\n]+\n.*bad\.asm:3:3: error: 'foo' [^\n]+\n$/],
+    [
+      'errors of the assembler',
+      () => ['run', file('bad.asm', 'bits 32\nmov eax, [\n  foo bar\n')],
+      /^.*bad\.asm:2:\d+: error: [^\n]+\n.*bad\.asm:3:3: error: 'foo' [^\n]+\n$/,
+    ],
   ];
   it.each(cases)('%s is answered in one line each, with status 2', async (_, words, message) => {
     const { status, stdout, stderr } = await exitpoint(words());
@@ -139,7 +174,18 @@ describe('bad input', () => {
 });
 
 describe('diff', () => {
-  const words = (a: string, b: string, name: string, cpus: number): string[] => ['diff', sample(name), '--cpus', String(cpus), '--memory', '1M', '--profile', a, '--profile', b];
+  const words = (a: string, b: string, name: string, cpus: number): string[] => [
+    'diff',
+    sample(name),
+    '--cpus',
+    String(cpus),
+    '--memory',
+    '1M',
+    '--profile',
+    a,
+    '--profile',
+    b,
+  ];
   it('shows where two ledgers part, both sides of it, with status 1', async () => {
     const { status, stdout } = await exitpoint(words('illumos-13253', 'illumos', 'icrlo', 4));
     expect(stdout).toContain('icrlo.asm:41   mov dword [LAPIC+ICR_LO], 0x000C4500');
@@ -159,7 +205,11 @@ describe('diff', () => {
   });
   it('gives JSON with --json', async () => {
     const { stdout } = await exitpoint([...words('illumos-2020-10', 'illumos', 'icrlo', 4), '--json']);
-    expect(JSON.parse(stdout)).toMatchObject({ parting: { vcpu: 0, alike: 5, a: { exit: 6, where: 'icrlo.asm:41' }, b: { exit: 9 } }, a: { ended: 'host panic' }, b: { ended: 'VM abort' } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      parting: { vcpu: 0, alike: 5, a: { exit: 6, where: 'icrlo.asm:41' }, b: { exit: 9 } },
+      a: { ended: 'host panic' },
+      b: { ended: 'VM abort' },
+    });
   });
 });
 
@@ -167,10 +217,23 @@ describe('demo', () => {
   it('shows the store, three hypervisors side by side, the rest of the run and the summary, in at most 100 columns', async () => {
     const { status, stdout, stderr } = await exitpoint(['demo']);
     for (const text of [
-      'icrlo.asm:41   mov     dword [LAPIC+ICR_LO], 0x000C4500', 'ICR_LO 0x000C4500   INIT to all excluding self', '31:20         19:18',
-      'illumos-2020-10              illumos-13253                illumos', 'C7 /0  mov m32, imm32', 'bad pending MMIO state', 'NONE, yet an exit is due', 'USER_FALLBACK', 'DONE',
-      '✕ HOST PANIC', '✕ exit INST_EMUL', '✓ guest goes on', '✓ INIT, HALT → INIT', '✓ vCPU1, 2 started at 0800:0000  ✕ vCPU3 refused: already running',
-      'INST_EMUL  ✕ xchg [LAPIC+TPR], eax: opcode 87 is not emulated on MMIO', 'the ledgers part at icrlo.asm:41', 'three things to look at in the firmware: lines 48, 63 and 165',
+      'icrlo.asm:41   mov     dword [LAPIC+ICR_LO], 0x000C4500',
+      'ICR_LO 0x000C4500   INIT to all excluding self',
+      '31:20         19:18',
+      'illumos-2020-10              illumos-13253                illumos',
+      'C7 /0  mov m32, imm32',
+      'bad pending MMIO state',
+      'NONE, yet an exit is due',
+      'USER_FALLBACK',
+      'DONE',
+      '✕ HOST PANIC',
+      '✕ exit INST_EMUL',
+      '✓ guest goes on',
+      '✓ INIT, HALT → INIT',
+      '✓ vCPU1, 2 started at 0800:0000  ✕ vCPU3 refused: already running',
+      'INST_EMUL  ✕ xchg [LAPIC+TPR], eax: opcode 87 is not emulated on MMIO',
+      'the ledgers part at icrlo.asm:41',
+      'three things to look at in the firmware: lines 48, 63 and 165',
     ])
       expect(stdout).toContain(text);
     for (const line of stdout.split('\n')) expect(visible(line), line).toBeLessThanOrEqual(100);
@@ -192,7 +255,7 @@ describe('demo', () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the terminal's own escape sequences
     expect(coloured.stdout.replace(/\x1b\[\d+m/g, '')).toBe((await exitpoint(['demo'])).stdout);
   });
-  it('stops at --break under today\'s illumos', async () => {
+  it("stops at --break under today's illumos", async () => {
     const { status, stderr } = await exitpoint(['demo', '--break', 'ipi:*=refused']);
     expect(stderr).toContain('– breakpoint at icrlo.asm:48 ');
     expect(status).toBe(0);

@@ -43,7 +43,16 @@ describe('text in columns', () => {
     expect(grouped(1_234_567)).toBe('1 234 567');
   });
   it('lines up, numbers to the right', () => {
-    expect(table([['a', '1'], ['bbb', '22']], 2, [1])).toEqual(['a     1', 'bbb  22']);
+    expect(
+      table(
+        [
+          ['a', '1'],
+          ['bbb', '22'],
+        ],
+        2,
+        [1],
+      ),
+    ).toEqual(['a     1', 'bbb  22']);
   });
 });
 

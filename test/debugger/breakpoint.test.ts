@@ -35,8 +35,19 @@ describe('the grammar of breakpoints', () => {
     expect(trigger('ipi:FIXED=softwareDisabled')).toMatchObject({ verdict: undefined, reason: 12 });
   });
   it('takes local APIC registers with vCPU, field and access', () => {
-    expect(trigger('lapic.icr_lo')).toMatchObject({ kind: 'lapic', vcpu: undefined, register: { offset: 0x300 }, field: undefined, access: { read: false, write: true } });
-    expect(trigger('lapic@2.svr.enable:rw')).toMatchObject({ vcpu: 2, register: { offset: 0xf0 }, field: { high: 8, low: 8 }, access: { read: true, write: true } });
+    expect(trigger('lapic.icr_lo')).toMatchObject({
+      kind: 'lapic',
+      vcpu: undefined,
+      register: { offset: 0x300 },
+      field: undefined,
+      access: { read: false, write: true },
+    });
+    expect(trigger('lapic@2.svr.enable:rw')).toMatchObject({
+      vcpu: 2,
+      register: { offset: 0xf0 },
+      field: { high: 8, low: 8 },
+      access: { read: true, write: true },
+    });
     expect(trigger('lapic.ppr')).toMatchObject({ access: { read: true, write: false } });
     expect(trigger('lapic.icr_lo.mode:w')).toMatchObject({ field: { high: 10, low: 8 } });
   });
@@ -48,10 +59,11 @@ describe('the grammar of breakpoints', () => {
     expect(trigger('vector:30h')).toEqual({ kind: 'vector', vector: 0x30 });
   });
   it('takes instructions by segment and offset, linear address, line and symbol', () => {
-    expect(trigger('F000:FFF0')).toEqual({ kind: 'instruction', linear: 0xffff0 });
-    expect(trigger('0xFFFFFFF0')).toEqual({ kind: 'instruction', linear: 0xfffffff0 });
-    expect(trigger('icrlo.asm:41')).toEqual({ kind: 'instruction', linear: 0xfffff029 });
-    expect(trigger('wake_aps')).toEqual({ kind: 'instruction', linear: 0xfffff09c });
+    expect(trigger('F000:FFF0')).toEqual({ kind: 'instruction', linear: [0xffff0, 0xfffffff0] });
+    expect(trigger('0800:0010')).toEqual({ kind: 'instruction', linear: [0x8010] });
+    expect(trigger('0xFFFFFFF0')).toEqual({ kind: 'instruction', linear: [0xfffffff0] });
+    expect(trigger('icrlo.asm:41')).toEqual({ kind: 'instruction', linear: [0xfffff029] });
+    expect(trigger('wake_aps')).toEqual({ kind: 'instruction', linear: [0xfffff09c] });
   });
   it('takes a condition and a hit count', () => {
     expect(parse('exit:HLT if vcpu == 1')).toMatchObject({ condition: { kind: 'binary' }, hits: undefined });
@@ -84,6 +96,8 @@ describe('a wrong breakpoint', () => {
     expect(problem('')).toMatch(/empty/);
   });
   it('in a line needs source to be known', () => {
-    expect(() => parseBreakpoint('a.asm:1', { vcpuCount: 1, symbol: () => undefined })).toThrow('lines are known only when the input is a .asm file');
+    expect(() => parseBreakpoint('a.asm:1', { vcpuCount: 1, symbol: () => undefined })).toThrow(
+      'lines are known only when the input is a .asm file',
+    );
   });
 });

@@ -14,7 +14,18 @@ import { illumos202010 } from '../../src/machine/profiles/illumos-2020-10.ts';
 const moment = { vcpu: 0, timeNs: 2_110, icount: 844, eip: 0xfffff0a2, csBase: 0 };
 
 /** One store to a device, as the VMM records it. */
-function store(ledger: Ledger, address: number, value: number, { device = 'vlapic', returned = Access.ok as number, outcome = Outcome.resumed as Outcome, final = ExitCode.MMIO_EMUL as ExitCode, note = '' } = {}): number {
+function store(
+  ledger: Ledger,
+  address: number,
+  value: number,
+  {
+    device = 'vlapic',
+    returned = Access.ok as number,
+    outcome = Outcome.resumed as Outcome,
+    final = ExitCode.MMIO_EMUL as ExitCode,
+    note = '',
+  } = {},
+): number {
   const exit = ledger.exit(moment, ExitCode.MMIO_EMUL, address, 4, true);
   ledger.exitValue(exit, value, 0);
   ledger.exitAnswer(exit, Answer.kernel, device, returned);
@@ -48,7 +59,11 @@ describe('an exit in words', () => {
     ledger.exitOutcome(hlt, ExitCode.HLT, RequestState.NONE, Outcome.waits, '');
     const nothing = ledger.exit(moment, ExitCode.MMIO_EMUL, 0xd0000000, 4, false);
     ledger.exitOutcome(nothing, ExitCode.MMIO_EMUL, RequestState.NONE, Outcome.aborted, 'opcode 87 is not emulated on MMIO');
-    expect([io, msr, hlt].map((n) => whatExit(exitAt(ledger, n)))).toEqual(['vCPU0 wrote 10h to port 80h', 'vCPU0 read FEE00900h from MSR APICBASE (1Bh)', 'vCPU0 halted']);
+    expect([io, msr, hlt].map((n) => whatExit(exitAt(ledger, n)))).toEqual([
+      'vCPU0 wrote 10h to port 80h',
+      'vCPU0 read FEE00900h from MSR APICBASE (1Bh)',
+      'vCPU0 halted',
+    ]);
     expect(explainExit(exitAt(ledger, hlt))).toBe('vCPU0 halted.');
     expect(explainExit(exitAt(ledger, nothing))).toBe('vCPU0 tried to access D0000000h; VM abort: opcode 87 is not emulated on MMIO.');
   });
@@ -119,7 +134,13 @@ describe('two ledgers', () => {
     expect(compareLedgers(a, b)).toBeUndefined();
     store(a, 0xfee00300, 0x4500);
     store(b, 0xfee00300, 0x4500, { returned: Access.toUserspace, outcome: Outcome.aborted, final: ExitCode.INST_EMUL });
-    expect(compareLedgers(a, b)).toMatchObject({ vcpu: 0, alike: 1, what: ['finalCode', 'returned', 'outcome'], a: { exit: { number: 3 } }, b: { exit: { number: 2 } } });
+    expect(compareLedgers(a, b)).toMatchObject({
+      vcpu: 0,
+      alike: 1,
+      what: ['finalCode', 'returned', 'outcome'],
+      a: { exit: { number: 3 } },
+      b: { exit: { number: 2 } },
+    });
   });
   it('part where one of them ends', () => {
     const [a, b] = [new Ledger({ vcpus: 1 }), new Ledger({ vcpus: 1 })];

@@ -3,7 +3,15 @@ import { evaluate, type Scope } from '../../src/debugger/evaluate.ts';
 import { parseExpression } from '../../src/debugger/expression.ts';
 import { ExpressionError, parseNumber } from '../../src/debugger/lexer.ts';
 
-const registers: Readonly<Record<string, number | string>> = { eax: 0x1234, ecx: 0, 'lapic.icr_lo': 0xc4500, 'lapic.icr_lo.mode': 5, time: 2_110, 'exit.device': 'vlapic', if: 1 };
+const registers: Readonly<Record<string, number | string>> = {
+  eax: 0x1234,
+  ecx: 0,
+  'lapic.icr_lo': 0xc4500,
+  'lapic.icr_lo.mode': 5,
+  time: 2_110,
+  'exit.device': 'vlapic',
+  if: 1,
+};
 
 const scope: Scope = {
   lookup: (path, index) => {
@@ -30,16 +38,32 @@ const problem = (text: string): ExpressionError => {
 describe('numbers', () => {
   it('are read in the forms of C and of NASM', () => {
     for (const [text, right] of [
-      ['31', 31], ['0x1F', 31], ['1Fh', 31], ['0FFh', 255], ['0b101', 5], ['101b', 5], ['0o17', 15], ['17o', 15], ['17q', 15], ['0d31', 31], ['31d', 31],
-      ['1_000', 1000], ['0xFEE0_0300', 0xfee00300], ['0x1b', 27], ['0', 0],
+      ['31', 31],
+      ['0x1F', 31],
+      ['1Fh', 31],
+      ['0FFh', 255],
+      ['0b101', 5],
+      ['101b', 5],
+      ['0o17', 15],
+      ['17o', 15],
+      ['17q', 15],
+      ['0d31', 31],
+      ['31d', 31],
+      ['1_000', 1000],
+      ['0xFEE0_0300', 0xfee00300],
+      ['0x1b', 27],
+      ['0', 0],
     ] as const)
       expect(parseNumber(text), text).toBe(right);
   });
   it('with a unit of time count in ns', () => {
-    expect([parseNumber('20ns'), parseNumber('500us'), parseNumber('10ms'), parseNumber('2s'), parseNumber('1.5ms')]).toEqual([20, 500_000, 10_000_000, 2e9, 1_500_000]);
+    expect([parseNumber('20ns'), parseNumber('500us'), parseNumber('10ms'), parseNumber('2s'), parseNumber('1.5ms')]).toEqual([
+      20, 500_000, 10_000_000, 2e9, 1_500_000,
+    ]);
   });
   it('that are none give undefined', () => {
-    for (const text of ['', 'FFh', '0x', '12z', '0b2', '9q', '1.5', '99999999999999999999', '-1']) expect(parseNumber(text), text).toBeUndefined();
+    for (const text of ['', 'FFh', '0x', '12z', '0b2', '9q', '1.5', '99999999999999999999', '-1'])
+      expect(parseNumber(text), text).toBeUndefined();
   });
 });
 
@@ -127,7 +151,34 @@ describe('a mistake', () => {
       state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
       return Math.floor((state / 2 ** 32) * n);
     };
-    const words = ['eax', 'lapic', '.', '[', ']', '(', ')', '1', '0x', '==', '=', 'in', ',', '"', '-', '~', '?', ':', 'byte', '1h', ' ', '&&', '<<', '64', 'é', '\n'];
+    const words = [
+      'eax',
+      'lapic',
+      '.',
+      '[',
+      ']',
+      '(',
+      ')',
+      '1',
+      '0x',
+      '==',
+      '=',
+      'in',
+      ',',
+      '"',
+      '-',
+      '~',
+      '?',
+      ':',
+      'byte',
+      '1h',
+      ' ',
+      '&&',
+      '<<',
+      '64',
+      'é',
+      '\n',
+    ];
     for (let i = 0; i < 20_000; i++) {
       const text = Array.from({ length: 1 + random(10) }, () => words[random(words.length)]).join('');
       try {

@@ -305,7 +305,8 @@ function choose(s: Setting, slot: number): number[] {
     return aim(s, row, fromRow(s, row), slot);
   }
   if (kind < 770) return fromRow(s, random.pick(selectors)).bytes;
-  if (kind < 820) return pointers(s);
+  if (kind < 800) return pointers(s);
+  if (kind < 820) return load(s, 4, s.data.at + (s.flat ? 0x7000 : 0x700));
   if (kind < 835) return farReturn(s);
   if (kind < 845) return selfModifying(s);
   if (kind < 895 || !s.devices) return system(s);

@@ -14,14 +14,14 @@ const MIX: readonly Mode[] = ['real', 'real', 'real', 'flat', 'paged', 'paged', 
 
 /** RAM the ROMs count on. */
 export const ROM_RAM_BYTES = 0x200000;
-const ROM_BASE = 0xffff8000;
+const ROM_BASE = 0xffff7000;
 const SLOTS = 256;
 const DATA = 0x10000;
 const PAGING_PAGE = 0x1000;
 
 const PROLOGUE = `
 bits 32
-org 0xFFFF8000
+org 0xFFFF7000
 SLOTS   equ 256
 COUNTER equ 0x500
 LAPIC   equ 0xFEE00000
@@ -258,17 +258,17 @@ body:   times SLOTS*16 db 0x90
 
         times 0x6000-($-align_0) db 0
 apics:  times 0x1000 db 0
-top:    times 0x800 db 0xFF
+top:    times 0x1000 db 0
 bits 16
 start16:
-        o32 lgdt [cs:0x8000+gdtr-$$]
+        o32 lgdt [cs:0x7000+gdtr-$$]
         mov     eax, cr0
         or      al, 1
         mov     cr0, eax
         jmp     dword 0x08:start32
-        times 0x7FF0-($-align_0) db 0
+        times 0x8FF0-($-align_0) db 0
         jmp     start16
-        times 0x8000-($-align_0) db 0
+        times 0x9000-($-align_0) db 0
 `;
 
 export interface Prologue {
@@ -419,8 +419,8 @@ function putTables(view: DataView, random: Random, at: (name: string) => number,
   // The APICs, and the ROM: nothing may write to it, else its emulation would be called for.
   view.setUint32(directory + (0xfec00000 >>> 22) * 4, (ROM_BASE + at('apics')) | P | W | U | AD, true);
   for (const page of [0xfec00, 0xfee00]) view.setUint32(at('apics') + (page & 0x3ff) * 4, (page << 12) | P | W | U | AD, true);
-  view.setUint32(directory + 0xffc, TOP | P | W | U | AD, true);
-  for (let page = ROM_BASE >>> 12; page <= 0xfffff; page++) view.setUint32(TOP - ROM_BASE + (page & 0x3ff) * 4, (page << 12) | P | U | AD, true);
+  view.setUint32(directory + 0xffc, (ROM_BASE + at('top')) | P | W | U | AD, true);
+  for (let page = ROM_BASE >>> 12; page <= 0xfffff; page++) view.setUint32(at('top') + (page & 0x3ff) * 4, (page << 12) | P | U | AD, true);
 }
 
 const gate = (view: DataView, at: number, selector: number, offset: number, kind: number): void => {

@@ -6,7 +6,12 @@ export type Expectation =
   | { readonly kind: 'console'; readonly text: string }
   | { readonly kind: 'exits'; readonly code: string | undefined; readonly count: number }
   | { readonly kind: 'ipis'; readonly count: number }
-  | { readonly kind: 'ipi'; readonly number: number; readonly what: string; readonly targets: readonly { readonly vcpu: number; readonly verdict: string; readonly reason: string | undefined }[] };
+  | {
+      readonly kind: 'ipi';
+      readonly number: number;
+      readonly what: string;
+      readonly targets: readonly { readonly vcpu: number; readonly verdict: string; readonly reason: string | undefined }[];
+    };
 
 export interface Expectations {
   readonly cpus: number;
@@ -22,7 +27,9 @@ function parseOne(text: string, line: string): Expectation {
   const [, word, rest = ''] = /^([\w-]+)\s*(.*)$/.exec(text) ?? fail(line);
   switch (word) {
     case 'end': {
-      const [, end, at] = /^(host-panic|vm-abort|run-failed|stuck|suspended (?:reset|power-off|halt|triple-fault))(?: line ([0-9]+))?$/.exec(rest) ?? fail(line);
+      const [, end, at] =
+        /^(host-panic|vm-abort|run-failed|stuck|suspended (?:reset|power-off|halt|triple-fault))(?: line ([0-9]+))?$/.exec(rest) ??
+        fail(line);
       return { kind: 'end', end: end as string, line: at === undefined ? undefined : Number(at) };
     }
     case 'end-note':

@@ -19,12 +19,21 @@ import { root } from '../cli/host.ts';
 import { type Expectation, parseExpectations } from './expectations.ts';
 
 const io: Io = {
-  stdout: () => {}, stderr: () => {}, stdoutIsTTY: false, stderrIsTTY: false, paint: makePaint(false, true), stdoutPaint: makePaint(false, true),
-  nowMs: () => performance.now(), breathe: () => Promise.resolve(), interrupted: () => false,
+  stdout: () => {},
+  stderr: () => {},
+  stdoutIsTTY: false,
+  stderrIsTTY: false,
+  paint: makePaint(false, true),
+  stdoutPaint: makePaint(false, true),
+  nowMs: () => performance.now(),
+  breathe: () => Promise.resolve(),
+  interrupted: () => false,
 };
 const SUSPENDED = { reset: 'reset', poweroff: 'power-off', halt: 'halt', tripleFault: 'triple-fault' } as const;
 const endName = (end: End): string =>
-  end.kind === 'suspended' ? `suspended ${SUSPENDED[end.how]}` : { hostPanic: 'host-panic', aborted: 'vm-abort', runFailed: 'run-failed', stuck: 'stuck', guestExit: 'guest-exit' }[end.kind];
+  end.kind === 'suspended'
+    ? `suspended ${SUSPENDED[end.how]}`
+    : { hostPanic: 'host-panic', aborted: 'vm-abort', runFailed: 'run-failed', stuck: 'stuck', guestExit: 'guest-exit' }[end.kind];
 
 const assets = loadAssets(new URL('../../dist/exitpoint.mjs', import.meta.url).href);
 const index = loadEncodingIndex(assets.encodings());
@@ -34,7 +43,11 @@ async function runSample(name: string, profile: string, cpus: number, seed: numb
   const rom = loadRom(`${root}samples/${name}`, (source, file) => assemble(source, file, { index }));
   const bytes: number[] = [];
   const options: MachineOptions = { cpus, memory: 1 << 20, model: 'bhyve', seed, slice: undefined, breaks: [], timeoutNs: 5e9 };
-  const run = await execute({ rom, options, profile, hooks: { onConsole: (b) => bytes.push(b) } }, (config) => new Machine(config, factory), io);
+  const run = await execute(
+    { rom, options, profile, hooks: { onConsole: (b) => bytes.push(b) } },
+    (config) => new Machine(config, factory),
+    io,
+  );
   return { run, text: Buffer.from(bytes).toString('utf8') };
 }
 
@@ -95,7 +108,9 @@ for (const name of readdirSync(`${root}samples`).filter((f) => f.endsWith('.asm'
 
 describe('an EXPECT line that means nothing', () => {
   it('is quoted', () => {
-    expect(() => parseExpectations('; EXPECT: cpus 1\n; EXPECT: illumos: ends soon\n', profiles)).toThrow('"; EXPECT: illumos: ends soon" is no expectation');
+    expect(() => parseExpectations('; EXPECT: cpus 1\n; EXPECT: illumos: ends soon\n', profiles)).toThrow(
+      '"; EXPECT: illumos: ends soon" is no expectation',
+    );
     expect(() => parseExpectations('; EXPECT: cpus 1\n; EXPECT: kvm: ipis 1\n', profiles)).toThrow('kvm');
     expect(() => parseExpectations('', profiles)).toThrow('cpus N');
   });

@@ -12,6 +12,9 @@ import { dplOf, Flag, Rights, type Window } from './window.ts';
 /** Where an event comes from: it decides about the gate's DPL and the EXT bit of error codes. */
 export const Source = { software: 0, hardware: 1, exception: 2 } as const;
 
+/** Faults restart their instruction and push RF, so that it is not stopped by an instruction breakpoint again (SDM vol. 3, "Resume flag"). */
+const isFault = (vector: number, source: number): boolean => source === Source.exception && vector !== Vector.DB && vector !== Vector.BP && vector !== Vector.OF && vector !== Vector.DF;
+
 /** Exceptions that combine to a double fault (SDM vol. 3, "Interrupt 8—Double Fault Exception"). */
 const contributory = (vector: number): boolean => vector === Vector.DE || (vector >= Vector.TS && vector <= Vector.GP);
 
@@ -95,14 +98,16 @@ export class Events {
     if ((d.rights & Rights.present) === 0) raise(Vector.NP, selector & 0xfffc);
     const inner = (d.rights & Rights.conforming) === 0 && dpl < window.cpl;
     const level = inner ? dpl : window.cpl;
-    const flags = window.eflags;
-    const { base, limit, rights, at: codeAt } = d;
+    const flags = window.eflags | (isFault(vector, source) ? Flag.RF : 0);
+    const code = { ...d };
+    let newStack = code;
     const oldStack = window.selector(Segment.SS);
     const oldPointer = window.reg32(4);
     if (inner) {
       this.far.innerStack(level);
-      const s = segments.checkStack(this.far.innerSelector, level, Vector.TS);
-      stack.beginAt(s.base, s.limit, s.rights, this.far.innerPointer, level);
+      const s = segments.markAccessed(segments.checkStack(this.far.innerSelector, level, Vector.TS));
+      newStack = { ...s };
+      stack.beginAt(s.base, s.limit, s.rights, this.far.innerPointer, level, s.selector & 0xfffc);
       stack.push(size, oldStack);
       stack.push(size, oldPointer);
     } else stack.begin();
@@ -110,14 +115,10 @@ export class Events {
     stack.push(size, window.selector(Segment.CS));
     stack.push(size, eip);
     if (errorCode >= 0) stack.push(size, errorCode);
-    if (target >>> 0 > limit) raise(Vector.GP, 0);
-    if (inner) segments.loadStack(this.far.innerSelector, level, Vector.TS);
-    d.selector = selector;
-    d.base = base;
-    d.limit = limit;
-    d.rights = rights;
-    d.at = codeAt;
-    segments.commitCode(d, level);
+    if (target >>> 0 > code.limit) raise(Vector.GP, 0);
+    segments.markAccessed(code);
+    if (inner) segments.commitCodeAndStack(code, level, newStack);
+    else segments.commitCode(code, level);
     stack.commit();
     window.system = window.system & ~((type & 1 ? 0 : Flag.IF) | Flag.TF | Flag.NT | Flag.RF | Flag.VM);
     window.eip = target >>> 0;

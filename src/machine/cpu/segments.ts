@@ -46,11 +46,12 @@ export class Segments {
     d.limit = d.rights & Rights.granular ? ((raw << 12) | 0xfff) >>> 0 : raw;
     return d;
   }
-  /** Sets the accessed bit in the table, as a load does. */
-  private markAccessed(d: Descriptor): void {
-    if (d.rights & Rights.accessed) return;
+  /** Sets the accessed bit in the table, as a load does. It may fault: to be called before anything changes. */
+  markAccessed(d: Descriptor): Descriptor {
+    if (d.rights & Rights.accessed) return d;
+    this.linear.write((d.at + 5) >>> 0, 1, (d.rights | Rights.accessed) & 0xff);
     d.rights |= Rights.accessed;
-    this.linear.write((d.at + 5) >>> 0, 1, d.rights & 0xff);
+    return d;
   }
 
   /** MOV, POP, LxS to a data segment register or SS. */
@@ -71,12 +72,11 @@ export class Segments {
     this.markAccessed(d);
     window.setSegment(k, selector, d.base, d.limit, d.rights);
   }
-  /** SS for privilege level `cpl`. @param vector #GP, or #TS when the selector comes from a TSS */
-  loadStack(selector: number, cpl: number, vector: number = Vector.GP): void {
-    const d = this.checkStack(selector, cpl, vector);
-    this.markAccessed(d);
+  private loadStack(selector: number, cpl: number): void {
+    const d = this.markAccessed(this.checkStack(selector, cpl, Vector.GP));
     this.window.setSegment(Segment.SS, selector, d.base, d.limit, d.rights);
   }
+  /** SS for privilege level `cpl`. @param vector #GP, or #TS when the selector comes from a TSS */
   checkStack(selector: number, cpl: number, vector: number): Descriptor {
     if ((selector & 0xfffc) === 0) raise(vector, vector === Vector.TS ? selector & 0xfffc : 0);
     const d = this.fetch(selector, vector);
@@ -91,6 +91,12 @@ export class Segments {
     this.markAccessed(d);
     this.window.cpl = cpl;
     this.window.setSegment(Segment.CS, (selector & 0xfffc) | cpl, base, limit, d.rights);
+  }
+  /** CS and SS together, with all checks made and the accessed bits set. */
+  commitCodeAndStack(code: Descriptor, cpl: number, stack: Descriptor): void {
+    const { selector, base, limit, rights } = stack;
+    this.window.setSegment(Segment.SS, selector, base, limit, rights);
+    this.commitCode(code, cpl);
   }
   /** Real-address mode's CS: selector and base only. */
   setRealCode(selector: number): void {

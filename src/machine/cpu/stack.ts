@@ -10,6 +10,8 @@ export class Stack {
   private rights = 0;
   private pointer = 0;
   private user = false;
+  /** Error code of #SS: the selector of a stack that is not yet loaded. */
+  private errorCode = 0;
   private mask = 0xffffffff;
 
   constructor(
@@ -20,10 +22,11 @@ export class Stack {
   /** The current stack. */
   begin(): this {
     const { window } = this;
-    return this.beginAt(window.base(Segment.SS), window.limit(Segment.SS), window.rights(Segment.SS), window.reg32(RSP / 8), window.cpl);
+    return this.beginAt(window.base(Segment.SS), window.limit(Segment.SS), window.rights(Segment.SS), window.reg32(RSP / 8), window.cpl, 0);
   }
-  /** Another stack, not yet loaded. */
-  beginAt(base: number, limit: number, rights: number, pointer: number, cpl: number): this {
+  /** Another stack, not yet loaded. @param errorCode what #SS says when there is no room */
+  beginAt(base: number, limit: number, rights: number, pointer: number, cpl: number, errorCode: number): this {
+    this.errorCode = errorCode;
     this.base = base;
     this.limit = limit;
     this.rights = rights;
@@ -68,6 +71,6 @@ export class Stack {
     const last = at + size - 1;
     const down = this.window.protectedMode && (this.rights & (Rights.code | Rights.expandDown)) === Rights.expandDown;
     const outside = down ? at <= this.limit || last > (this.rights & Rights.big ? 0xffffffff : 0xffff) : last > this.limit && this.limit !== 0xffffffff;
-    if (outside || (this.rights & Rights.unusable) !== 0) raise(Vector.SS, 0);
+    if (outside || (this.rights & Rights.unusable) !== 0) raise(Vector.SS, this.errorCode);
   }
 }

@@ -59,9 +59,9 @@ export class FarTransfer {
     stack.begin();
     stack.push(bytes, window.selector(Segment.CS));
     stack.push(bytes, nextEip);
-    stack.commit();
     if (d) this.segments.commitCode(d, window.cpl);
     else this.segments.setRealCode(selector);
+    stack.commit();
     window.eip = target;
   }
   /** @param drop bytes of parameters to drop */
@@ -90,16 +90,14 @@ export class FarTransfer {
     if ((d.rights & Rights.present) === 0) raise(Vector.NP, selector & 0xfffc);
     this.checkOffset(target, d.limit);
     if (level === window.cpl) {
-      stack.commit();
-      return segments.commitCode(d, level);
+      segments.commitCode(d, level);
+      return stack.commit();
     }
     const pointer = stack.pop(bytes);
     const stackSelector = stack.pop(bytes) & 0xffff;
-    const { base, limit, rights, at, low, high } = d;
-    segments.checkStack(stackSelector, level, Vector.GP);
-    Object.assign(d, { selector, base, limit, rights, at, low, high });
-    segments.commitCode(d, level);
-    segments.loadStack(stackSelector, level);
+    const code = { ...d };
+    const outer = segments.markAccessed(segments.checkStack(stackSelector, level, Vector.GP));
+    segments.commitCodeAndStack(segments.markAccessed(code), level, outer);
     if (window.rights(Segment.SS) & Rights.big) window.setReg32(RSP / 8, pointer + drop);
     else window.setReg16(RSP / 8, pointer + drop);
     segments.dropPrivileged();
@@ -108,6 +106,7 @@ export class FarTransfer {
   interruptReturn(size: number): void {
     const { window, stack } = this;
     const bytes = size / 8;
+    window.view.setInt32(State.nmiBlocked, 0, true);
     if (!this.untyped && window.system & Flag.NT) raise(Vector.GP, 0); // a nested task: not implemented
     if (window.system & Flag.VM) raise(Vector.GP, 0);
     stack.begin();
@@ -125,13 +124,13 @@ export class FarTransfer {
       this.returnTo(selector, target, bytes, 0);
       this.restoreFlags(flags, size, level);
     }
-    window.view.setInt32(State.nmiBlocked, 0, true);
     window.eip = target;
   }
+  /** RF is not taken: it would hold instruction breakpoints off, which there are none of. */
   private restoreFlags(flags: number, size: number, level: number): void {
     const { window } = this;
     const old = window.eflags;
-    let changeable: number = (SYSTEM_FLAGS & ~(Flag.VM | Flag.VIF | Flag.VIP)) | 0xcd5;
+    let changeable: number = (SYSTEM_FLAGS & ~(Flag.VM | Flag.VIF | Flag.VIP | Flag.RF)) | 0xcd5;
     if (size === 16) changeable &= 0xffff;
     if (level > 0) changeable &= ~Flag.IOPL;
     if (level > (old & Flag.IOPL) >>> 12) changeable &= ~Flag.IF;

@@ -218,6 +218,7 @@ export class Records {
       if (!shorter.subarray(0, distinct).includes(bytes[at] as number)) shorter[distinct++] = bytes[at] as number;
     const rest = Math.min(MAX_LENGTH, bytes.length - at);
     shorter.set(bytes.subarray(at, at + rest), distinct);
+    if (shorter[distinct] === 0x8e) shorter[distinct + 1] = (shorter[distinct + 1] as number) & 0xc7; // MOV CS is undefined: as long as MOV ES
     let length = 0;
     this.decoder.decode(shorter.subarray(0, distinct + rest), context & Context.code32 ? 32 : 16, 0, (n) => {
       if (n.valid) length = n.length;

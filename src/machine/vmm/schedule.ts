@@ -31,7 +31,7 @@ export interface ScheduleConfig {
   readonly seed: number;
 }
 
-export type ScheduleState = { kind: 'schedule'; version: 1; current: number; left: number; random: number; fruitless: number };
+export type ScheduleState = { kind: 'schedule'; version: 1; current: number; left: number; random: number; fruitless: number; idling: boolean };
 
 /** The run loop of the whole machine. */
 export class Schedule implements Stateful<ScheduleState> {
@@ -43,6 +43,8 @@ export class Schedule implements Stateful<ScheduleState> {
   private random: number;
   /** Alarms in a row that woke nobody. */
   private fruitless = 0;
+  /** Time ran out while every vCPU waited, before the next alarm. */
+  private idling = false;
 
   constructor(
     private readonly vm: Vm,
@@ -77,6 +79,14 @@ export class Schedule implements Stateful<ScheduleState> {
         return RunStop.stopped;
       }
       if (clock.instructions >= end || clock.nowNs >= untilNs) return RunStop.limit;
+      if (this.idling) {
+        // Nobody's turn passes for a second time, unless an input has woken somebody meanwhile.
+        this.idling = false;
+        if (!vm.vcpus.some((other) => this.runnable(other))) {
+          this.idle(untilNs);
+          continue;
+        }
+      }
       const v = vm.vcpu(this.current);
       if (!this.runnable(v)) {
         this.turn(v);
@@ -94,20 +104,22 @@ export class Schedule implements Stateful<ScheduleState> {
   }
 
   save(): ScheduleState {
-    const { current, left, random, fruitless } = this;
-    return { kind: 'schedule', version: 1, current, left, random, fruitless };
+    const { current, left, random, fruitless, idling } = this;
+    return { kind: 'schedule', version: 1, current, left, random, fruitless, idling };
   }
   load(state: ScheduleState): void {
-    const { current, left, random, fruitless } = state;
+    const { current, left, random, fruitless, idling } = state;
     checkState(state.kind === 'schedule' && state.version === 1, 'schedule', `${state.kind} ${state.version}`, 'schedule 1');
     checkState(this.vm.vcpus[current] !== undefined, 'schedule.current', current, `0 to ${this.vm.vcpuCount - 1}`);
     checkState(Number.isSafeInteger(left) && left >= 0, 'schedule.left', left, 'a whole number from 0');
     checkState(random === random >>> 0, 'schedule.random', random, 'an unsigned 32-bit number');
     checkState(Number.isSafeInteger(fruitless) && fruitless >= 0, 'schedule.fruitless', fruitless, 'a whole number from 0');
+    checkState(typeof idling === 'boolean', 'schedule.idling', idling, 'true or false');
     this.current = current;
     this.left = left;
     this.random = random;
     this.fruitless = fruitless;
+    this.idling = idling;
   }
 
   /** One stay of `v` in VM_RUN, with the visits to userspace that it takes. */
@@ -173,7 +185,10 @@ export class Schedule implements Stateful<ScheduleState> {
       return this.stuck(vcpus, `every vCPU waits, and ${GIVE_UP} timer events in a row woke none`);
     }
     clock.skipTo(Math.min(due, untilNs));
-    if (due > untilNs) return;
+    if (due > untilNs) {
+      this.idling = true;
+      return;
+    }
     clock.ring();
     this.fruitless++;
   }

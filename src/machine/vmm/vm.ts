@@ -42,6 +42,7 @@ export type VmState = {
   spinupIpi: number;
   paused: boolean;
   guestExit: number;
+  currentExit: number;
   end: End | null;
   vcpus: VcpuState[];
 };
@@ -216,7 +217,7 @@ export class Vm implements VlapicWiring, Stateful<VmState> {
   }
 
   save(): VmState {
-    const { suspendHow, suspendSource, spinupVcpu, spinupRip, spinupIpi, paused, guestExit, end, vcpus } = this;
+    const { suspendHow, suspendSource, spinupVcpu, spinupRip, spinupIpi, paused, guestExit, currentExit, end, vcpus } = this;
     return {
       kind: 'vm',
       version: 1,
@@ -227,6 +228,7 @@ export class Vm implements VlapicWiring, Stateful<VmState> {
       spinupIpi,
       paused,
       guestExit,
+      currentExit,
       end: end ?? null,
       vcpus: vcpus.map((v) => v.save()),
     };
@@ -236,7 +238,7 @@ export class Vm implements VlapicWiring, Stateful<VmState> {
     checkState(state.vcpus?.length === this.vcpuCount, 'vm.vcpus.length', state.vcpus?.length, String(this.vcpuCount));
     state.vcpus.forEach((v, id) => checkVcpu(v, `vm.vcpus[${id}]`));
     checkState(Object.values(SuspendHow).includes(state.suspendHow as SuspendHow), 'vm.suspendHow', state.suspendHow, '0 to 4');
-    for (const key of ['suspendSource', 'spinupVcpu', 'spinupRip', 'spinupIpi', 'guestExit'] as const)
+    for (const key of ['suspendSource', 'spinupVcpu', 'spinupRip', 'spinupIpi', 'guestExit', 'currentExit'] as const)
       checkState(Number.isSafeInteger(state[key]) && state[key] >= -1, `vm.${key}`, state[key], 'a whole number from -1');
     this.suspendHow = state.suspendHow as SuspendHow;
     this.suspendSource = state.suspendSource;
@@ -247,7 +249,8 @@ export class Vm implements VlapicWiring, Stateful<VmState> {
     this.guestExit = state.guestExit;
     this.end = state.end ?? undefined;
     this.vcpus.forEach((v, id) => v.load(state.vcpus[id] as VcpuState));
-    this.currentExit = 0;
+    this.currentExit = state.currentExit;
+    this.lastIpi = 0;
     this.stopRequested = false;
   }
 
