@@ -6,7 +6,6 @@ export interface Io {
   stdout(bytes: Uint8Array): void;
   /** What happened. */
   stderr(text: string): void;
-  readonly stdoutIsTTY: boolean;
   readonly stderrIsTTY: boolean;
   /** For what goes to stderr; and for what goes to stdout. */
   readonly paint: Paint;

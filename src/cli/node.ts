@@ -29,7 +29,6 @@ for (const stream of [stdout, stderr]) {
 const io: Io = {
   stdout: (bytes) => void stdout.write(bytes),
   stderr: (text) => void stderr.write(text),
-  stdoutIsTTY: stdout.isTTY === true,
   stderrIsTTY: stderr.isTTY === true,
   paint: paintFor(stderr, env, platform),
   stdoutPaint: paintFor(stdout, env, platform),

@@ -198,7 +198,7 @@ export async function run(options: RunOptions, rom: Rom, make: MakeMachine, io: 
   };
   const finished = await execute({ rom, options, profile: options.profile, hooks, onStart }, make, io);
   flush();
-  if (io.stdoutIsTTY && lastByte !== 10) io.stderr('\n');
+  if (!options.json && lastByte !== 10) io.stderr('\n');
   bar.clear();
   const missing = expected.filter((w) => !w.found).map((w) => w.text);
   const status = statusOf(finished, missing);

@@ -37,7 +37,6 @@ export async function exitpoint(
   const io: Io = {
     stdout: (bytes) => void out.push(bytes.slice()),
     stderr: (text) => void (stderr += text),
-    stdoutIsTTY: false,
     stderrIsTTY: false,
     paint: makePaint(colour, unicode),
     stdoutPaint: makePaint(colour, unicode),

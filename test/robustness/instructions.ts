@@ -287,13 +287,21 @@ const plain = rows.filter((r) => r.options.branch !== true && r.options.selector
 const branches = rows.filter((r) => r.options.branch === true);
 const selectors = rows.filter((r) => r.options.selectors === true);
 
+/** So many bytes that do nothing, in one or two instructions. */
+function padding(n: number, bits: 16 | 32): number[] {
+  const longest = bits === 32 ? 7 : 4;
+  if (n > longest) return [...padding(longest, bits), ...padding(n - longest, bits)];
+  if (n < 3) return [[], [0x90], [0x66, 0x90]][n] as number[];
+  // NOP with a memory operand that is as long as it takes.
+  return bits === 32 && n >= 7 ? [0x0f, 0x1f, 0x80, ...le(0, 4)] : n === 3 ? [0x0f, 0x1f, 0x00] : n === 4 ? [0x0f, 0x1f, 0x40, 0] : [0x0f, 0x1f, 0x40, 0, ...padding(n - 4, bits)];
+}
+
 /** One slot: an instruction with what comes before it, padded with NOPs to SLOT bytes. `slot`: its offset in CS. */
 export function instruction(s: Setting, slot: number): number[] {
   for (;;) {
     const bytes = choose(s, slot);
     if (bytes.length > SLOT) continue;
-    while (bytes.length < SLOT) bytes.push(0x90);
-    return bytes;
+    return [...bytes, ...padding(SLOT - bytes.length, s.bits)];
   }
 }
 function choose(s: Setting, slot: number): number[] {

@@ -21,7 +21,6 @@ import { type Expectation, parseExpectations } from './expectations.ts';
 const io: Io = {
   stdout: () => {},
   stderr: () => {},
-  stdoutIsTTY: false,
   stderrIsTTY: false,
   paint: makePaint(false, true),
   stdoutPaint: makePaint(false, true),

@@ -99,14 +99,12 @@ export class Events {
     const inner = (d.rights & Rights.conforming) === 0 && dpl < window.cpl;
     const level = inner ? dpl : window.cpl;
     const flags = window.eflags | (isFault(vector, source) ? Flag.RF : 0);
-    const code = { ...d };
-    let newStack = code;
+    const code = inner ? segments.setAside() : d;
     const oldStack = window.selector(Segment.SS);
     const oldPointer = window.reg32(4);
     if (inner) {
       this.far.innerStack(level);
       const s = segments.markAccessed(segments.checkStack(this.far.innerSelector, level, Vector.TS));
-      newStack = { ...s };
       stack.beginAt(s.base, s.limit, s.rights, this.far.innerPointer, level, s.selector & 0xfffc);
       stack.push(size, oldStack);
       stack.push(size, oldPointer);
@@ -117,7 +115,7 @@ export class Events {
     if (errorCode >= 0) stack.push(size, errorCode);
     if (target >>> 0 > code.limit) raise(Vector.GP, 0);
     segments.markAccessed(code);
-    if (inner) segments.commitCodeAndStack(code, level, newStack);
+    if (inner) segments.commitCodeAndStack(code, level, segments.descriptor);
     else segments.commitCode(code, level);
     stack.commit();
     window.system = window.system & ~((type & 1 ? 0 : Flag.IF) | Flag.TF | Flag.NT | Flag.RF | Flag.VM);

@@ -105,6 +105,8 @@ export interface Processor {
   general(n: number): number;
   segmentBase(k: number): number;
   readonly code32: boolean;
+  /** Identifies the decoded instruction at EIP, for what is derived from its bytes: equal ids, equal bytes and mode. 0: none is known. */
+  readonly instructionId: number;
   /** Register of the selected vCPU by name (eax…edi, ax…, al…, eip, eflags, cs…gs selectors, cs.base…, cs.limit…, cr0 cr2 cr3 cr4, gdtr.base…, dr0…dr7), u32; undefined for a name that is none. */
   register(name: string): number | undefined;
   setRegister(name: string, value: number): boolean;

@@ -23,6 +23,7 @@ export interface Descriptor {
 
 export class Segments {
   readonly descriptor: Descriptor = { selector: 0, at: 0, base: 0, limit: 0, rights: 0, low: 0, high: 0 };
+  private readonly aside: Descriptor = { ...this.descriptor };
 
   constructor(
     readonly window: Window,
@@ -45,6 +46,10 @@ export class Segments {
     d.rights = (d.high >>> 8) & 0xf0ff;
     d.limit = d.rights & Rights.granular ? ((raw << 12) | 0xfff) >>> 0 : raw;
     return d;
+  }
+  /** A copy of the descriptor read last, while another is read: one object. */
+  setAside(): Descriptor {
+    return Object.assign(this.aside, this.descriptor);
   }
   /** Sets the accessed bit in the table, as a load does. It may fault: to be called before anything changes. */
   markAccessed(d: Descriptor): Descriptor {

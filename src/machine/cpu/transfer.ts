@@ -95,7 +95,7 @@ export class FarTransfer {
     }
     const pointer = stack.pop(bytes);
     const stackSelector = stack.pop(bytes) & 0xffff;
-    const code = { ...d };
+    const code = segments.setAside();
     const outer = segments.markAccessed(segments.checkStack(stackSelector, level, Vector.GP));
     segments.commitCodeAndStack(segments.markAccessed(code), level, outer);
     if (window.rights(Segment.SS) & Rights.big) window.setReg32(RSP / 8, pointer + drop);

@@ -40,6 +40,8 @@ export interface ExecutionOptions {
 /** Handlers beyond the interpreter's own: compiled regions. */
 const REGION_SLOTS = 256;
 const NO_TAG = 0xffffffff;
+/** More than any record's address. */
+const RECORD_IDS = 0x4000000;
 
 export class Execution implements Processor {
   readonly memory: WebAssembly.Memory;
@@ -191,6 +193,12 @@ export class Execution implements Processor {
   }
   segmentBase(k: number): number {
     return this.window.base(k);
+  }
+  get instructionId(): number {
+    const record = this.view.getInt32(State.record, true);
+    const { generation } = this.records;
+    if (record === 0 || this.generations[this.selected] !== generation || this.records.isTransient(record)) return 0;
+    return generation * RECORD_IDS + record;
   }
   get code32(): boolean {
     return (this.window.context & Context.code32) !== 0;

@@ -115,6 +115,11 @@ export class Records {
     return this.next > this.layout.recordsEnd - 2 * WORST_RUN;
   }
 
+  /** Is this a record of an uncached run, soon to be overwritten? */
+  isTransient(record: number): boolean {
+    return record >= this.next;
+  }
+
   /** Everything decoded from this page is void. */
   invalidatePage(host: number): void {
     const page = host >>> 12;

@@ -124,61 +124,56 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
     e.bytes[s * BYTES_STRIDE] = 0;
     this.byCode[code] = (this.byCode[code] ?? 0) + 1;
     this.writes++;
-    this.digestMoment(1, moment);
-    this.digest.word(code | (size << 8) | (write ? 0x10000 : 0));
-    this.digest.number(address);
     return e.count;
   }
 
   exitBytes(exit: number, bytes: Uint8Array, offset: number, length: number): void {
-    const s = this.amend(exit, 2);
+    const s = this.amend(exit);
     if (s < 0) return;
     const n = Math.max(0, Math.min(length, BYTES_STRIDE - 1, bytes.length - offset));
     const to = s * BYTES_STRIDE;
     this.exits.bytes[to] = n;
-    this.digest.word(n);
-    let word = 0;
-    for (let i = 0; i < n; i++) {
-      const byte = bytes[offset + i] as number;
-      this.exits.bytes[to + 1 + i] = byte;
-      word |= byte << (8 * (i & 3));
-      if ((i & 3) === 3 || i === n - 1) {
-        this.digest.word(word);
-        word = 0;
-      }
-    }
+    for (let i = 0; i < n; i++) this.exits.bytes[to + 1 + i] = bytes[offset + i] as number;
   }
 
   exitValue(exit: number, value: number, valueHigh: number): void {
-    const s = this.amend(exit, 3);
+    const s = this.amend(exit);
     if (s < 0) return;
     this.exits.value[s] = value;
     this.exits.valueHigh[s] = valueHigh;
-    this.digest.word(value);
-    this.digest.word(valueHigh);
   }
 
   exitAnswer(exit: number, answer: Answer, device: string, returned: number): void {
-    const s = this.amend(exit, 4);
+    const s = this.amend(exit);
     if (s < 0) return;
     const name = this.texts.intern(device);
     this.exits.answer[s] = answer;
     this.exits.device[s] = name;
     this.exits.returned[s] = returned;
-    this.digest.word(answer | (name << 8));
-    this.digest.word(returned);
   }
 
   exitOutcome(exit: number, finalCode: ExitCode, request: RequestState, outcome: Outcome, note: string): void {
-    const s = this.amend(exit, 5);
+    const s = this.amend(exit);
     if (s < 0) return;
     const text = this.texts.intern(note);
     this.exits.finalCode[s] = finalCode;
     this.exits.request[s] = request;
     this.exits.outcome[s] = outcome;
     this.exits.note[s] = text;
-    this.digest.word(finalCode | (request << 8) | (outcome << 16));
-    this.digest.word(text);
+    this.digestExit(s, exit);
+  }
+
+  /** An exit goes into the digest when it gets its outcome, with all that is known of it then. */
+  private digestExit(s: number, number: number): void {
+    const { digest, exits: e } = this;
+    digest.number(number);
+    digest.number(e.icount[s] as number);
+    digest.word((e.vcpu[s] as number) | ((e.code[s] as number) << 8) | ((e.finalCode[s] as number) << 16) | ((e.size[s] as number) << 24));
+    digest.word((e.write[s] as number) | ((e.request[s] as number) << 4) | ((e.outcome[s] as number) << 8) | ((e.answer[s] as number) << 12) | ((e.device[s] as number) << 16));
+    digest.word(e.eip[s] as number);
+    digest.word(e.address[s] as number);
+    digest.word(e.value[s] as number);
+    digest.word((e.note[s] as number) ^ ((e.returned[s] as number) << 16) ^ (e.valueHigh[s] as number));
   }
 
   ipi(moment: Readonly<Moment>, exit: number, icrLow: number, icrHigh: number): number {
@@ -205,7 +200,7 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
     this.digest.word(icrHigh);
     const number = r.count;
     if (exit !== 0) {
-      const e = this.amend(exit, 7);
+      const e = this.amend(exit);
       if (e >= 0) this.exits.ipi[e] = number;
     }
     return number;
@@ -270,10 +265,8 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
   }
 
   /** Slot of an exit that is about to be amended, or -1; what it was is kept when a mark could be rewound to it. */
-  private amend(exit: number, what: number): number {
+  private amend(exit: number): number {
     this.writes++;
-    this.digest.word(what);
-    this.digest.number(exit);
     const s = this.exits.slot(exit);
     if (s >= 0 && exit <= this.sealed) this.keep(exit, s);
     return s;
@@ -300,6 +293,11 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
   }
 
   // ---- reading
+
+  /** Records and amendments written so far: never less later in a run. */
+  get writeCount(): number {
+    return this.writes;
+  }
 
   get exitCount(): number {
     return this.exits.count;

@@ -28,6 +28,37 @@ export interface Checkpoint extends Position {
 /** What a page held; `zeros` takes no room. */
 export type PageContent = Uint8Array | 'zeros';
 
+const PAGE = 4096;
+/** What an entry takes besides, about. */
+const ENTRY = 40;
+
+/** Contents of pages, by number. */
+export class Pages {
+  private readonly contents = new Map<number, PageContent>();
+  /** What they take. */
+  bytes = 0;
+
+  has(page: number): boolean {
+    return this.contents.has(page);
+  }
+  /** Keeps a page's content, unless there is one already: the first counts. */
+  put(page: number, content: PageContent): void {
+    if (this.contents.has(page)) return;
+    this.contents.set(page, content);
+    this.bytes += ENTRY + (content === 'zeros' ? 0 : PAGE);
+  }
+  /** Takes in those of `later`, the next interval: a page that only it has was not written in the earlier one. */
+  absorb(later: Pages): void {
+    for (const [page, content] of later.contents) this.put(page, content);
+  }
+  entries(): Iterable<[page: number, content: PageContent]> {
+    return this.contents.entries();
+  }
+  numbers(): Iterable<number> {
+    return this.contents.keys();
+  }
+}
+
 /** A checkpoint whose state is at hand. */
 export interface KeptCheckpoint extends Checkpoint {
   /** Is it the first moment with this icount, that at which a run of so many instructions ends? */
@@ -39,24 +70,11 @@ export interface KeptCheckpoint extends Checkpoint {
    * What pages held at this moment, by number: all that were written between it and the next kept checkpoint (after the last: until the latest
    * moment the run has come to), and perhaps others.
    */
-  readonly pages: Map<number, PageContent>;
+  readonly pages: Pages;
 }
-
-const PAGE = 4096;
-/** What a Map's entry takes, about. */
-const ENTRY = 40;
 
 /** Bytes that a checkpoint takes. */
-export function sizeOf({ parts, pages }: KeptCheckpoint): number {
-  let size = parts.length + pages.size * ENTRY;
-  for (const content of pages.values()) if (content !== 'zeros') size += PAGE;
-  return size;
-}
-
-/** Takes in the pages of `later`, the next checkpoint, which is to be dropped: a page that only it has was not written in between. */
-export function absorb(earlier: KeptCheckpoint, later: KeptCheckpoint): void {
-  for (const [page, content] of later.pages) if (!earlier.pages.has(page)) earlier.pages.set(page, content);
-}
+export const sizeOf = ({ parts, pages }: KeptCheckpoint): number => parts.length + pages.bytes;
 
 export interface Thinning {
   /** So many of the newest checkpoints stay, whatever their distance. */
@@ -71,23 +89,22 @@ const GAP_OF_AGE = 16;
 /**
  * Which checkpoint to drop next, by index, or -1: those that stand too close for their age, oldest first; over budget, the one that is missed
  * least, and at last the oldest of all. Never the newest.
- * @param sizes bytes of each
+ * @param spared index of one that must stay
  */
-export function victim(list: readonly KeptCheckpoint[], sizes: readonly number[], { dense, budgetBytes }: Thinning): number {
+export function victim(list: readonly KeptCheckpoint[], spared: number, { dense, budgetBytes }: Thinning): number {
   const newest = list.length - 1;
   const now = list[newest]?.icount ?? 0;
   const gapWithout = (i: number): number => (list[i + 1] as KeptCheckpoint).icount - (list[i - 1] as KeptCheckpoint).icount;
   const age = (i: number): number => now - (list[i] as KeptCheckpoint).icount;
-  for (let i = 1; i < newest - dense; i++) if (gapWithout(i) * GAP_OF_AGE <= age(i)) return i;
-  if (newest < 1 || sizes.reduce((sum, size) => sum + size, 0) <= budgetBytes) return -1;
-  let best = 0;
+  for (let i = 1; i < newest - dense; i++) if (i !== spared && gapWithout(i) * GAP_OF_AGE <= age(i)) return i;
+  if (list.reduce((sum, checkpoint) => sum + sizeOf(checkpoint), 0) <= budgetBytes) return -1;
+  let best = -1;
   let least = Number.POSITIVE_INFINITY;
   for (let i = 1; i < newest; i++) {
     const loss = gapWithout(i) / (age(i) + 1);
-    if (loss < least) {
-      least = loss;
-      best = i;
-    }
+    if (i === spared || loss >= least) continue;
+    least = loss;
+    best = i;
   }
-  return best;
+  return best >= 0 ? best : newest > 0 && spared !== 0 ? 0 : -1;
 }

@@ -9,8 +9,7 @@
  */
 import { decodeState } from '../base/codec.ts';
 import type { StateValue } from '../base/state.ts';
-import type { ConsoleStreamOf } from './subject.ts';
-import { absorb, type Checkpoint, type KeptCheckpoint, notAfter, type PageContent, type Position, samePosition, sizeOf, type Thinning, victim } from './checkpoint.ts';
+import { type Checkpoint, type KeptCheckpoint, notAfter, type PageContent, Pages, type Position, samePosition, sizeOf, type Thinning, victim } from './checkpoint.ts';
 import { applyInput, checkInput, type Input, InputLog, type LoggedInput } from './inputs.ts';
 import { encodeParts, isZero, PageHashes, stateHash } from './state-hash.ts';
 import type { Limit, Ran, Rewindable } from './subject.ts';
@@ -39,7 +38,6 @@ export class Timeline {
   // state
   /** In order of time; the newest is the last. There is always one. */
   private kept: KeptCheckpoint[] = [];
-  private sizes: number[] = [];
   /** Index of the last one that is not after the present. */
   private current = 0;
   /** The latest moment the run has come to. */
@@ -51,7 +49,8 @@ export class Timeline {
   private readonly log: InputLog;
   /** Where the run has taken another course, in order of happening. */
   private readonly courses: { readonly at: Position; readonly inputs: number }[] = [];
-  private readonly pages: PageHashes;
+  private readonly hashes: PageHashes;
+  private readonly words: Int32Array;
 
   /**
    * Begins at the machine's present moment, before which there is no going back.
@@ -65,7 +64,8 @@ export class Timeline {
     this.options = { ...DEFAULTS, ...rest };
     for (const { input } of inputs) checkInput(machine, input);
     this.log = new InputLog(inputs);
-    this.pages = new PageHashes(machine.memory);
+    this.hashes = new PageHashes(machine.memory);
+    this.words = machine.memory.ramWords;
     this.left = this.furthest = this.position;
     this.first = machine.clock.instructions === 0;
     machine.memory.onFirstWrite = (page) => this.firstWrite(page);
@@ -98,7 +98,7 @@ export class Timeline {
 
   /** The state hash, faster than without a timeline: only pages written since the last time are read. */
   hash(): string {
-    const hash = stateHash(this.machine, this.pages);
+    const hash = stateHash(this.machine, this.hashes);
     this.machine.memory.trackWrites();
     return hash;
   }
@@ -171,11 +171,7 @@ export class Timeline {
   goTo(icount: number): void {
     if (!Number.isSafeInteger(icount) || icount < 0) throw new TimelineError(`instruction ${icount}: it must be a whole number from 0`);
     this.notice();
-    const { icount: earliest, first } = this.oldest;
-    if (icount < earliest || (icount === earliest && !first && this.kept.length > 0 && !samePosition(this.oldest, this.position))) {
-      if (icount < earliest) throw this.tooEarly(icount);
-      return this.putBack(0);
-    }
+    if (icount < this.earliest) throw this.tooEarly(icount);
     const known = Math.min(icount, this.latest);
     this.silently(() => this.seek(known));
     while (this.machine.clock.instructions < icount && this.machine.end === undefined) this.run({ instructions: icount - this.machine.clock.instructions });
@@ -195,11 +191,11 @@ export class Timeline {
   /** Where the next leg has to end: at a checkpoint or an input that is known, or where a checkpoint is due. */
   private nextStop(): number {
     const { kept, current, log } = this;
-    const { icount } = this.machine.clock.instructions >= 0 ? (kept[current] as KeptCheckpoint) : this.oldest;
-    const checkpoint = kept[current + 1]?.icount ?? Number.POSITIVE_INFINITY;
     const input = log.next?.at.icount ?? Number.POSITIVE_INFINITY;
-    const due = current === kept.length - 1 ? icount + this.options.every : Number.POSITIVE_INFINITY;
-    return Math.min(checkpoint, input, due);
+    const next = kept[current + 1];
+    if (next !== undefined) return Math.min(next.icount, input);
+    const due = (kept[current] as KeptCheckpoint).icount + this.options.every;
+    return Math.min(input, Math.max(due, this.furthest.icount, this.machine.clock.instructions + 1));
   }
   /** Runs the machine until `icount` or `untilNs`, and notes where that was. */
   private leg(icount: number, untilNs: number): Ran {
@@ -279,13 +275,15 @@ export class Timeline {
     observers.onExit = halting(onExit);
     observers.onIpi = halting(onIpi);
     observers.onEvent = halting(onEvent);
-    machine.onConsole = halting(onConsole as ConsoleStreamOf);
+    machine.onConsole = halting(onConsole);
     try {
+      let halts = 0;
       for (let here = this.position; !samePosition(here, to); ) {
-        if (!notAfter(here, to)) throw this.parted(to.icount);
         this.leg(to.icount, here.timeNs < to.timeNs ? to.timeNs : Number.POSITIVE_INFINITY);
-        if (samePosition(here, this.position)) throw this.parted(to.icount);
+        // An instruction breakpoint and a stop asked for before may each halt it once where it stands.
+        halts = samePosition(here, this.position) ? halts + 1 : 0;
         here = this.position;
+        if (halts > 2 || !notAfter(here, to)) throw this.parted(to.icount);
       }
     } finally {
       Object.assign(observers, { onExit, onIpi, onEvent });
@@ -355,11 +353,11 @@ export class Timeline {
   /** Makes a checkpoint of the present, behind the current one. */
   private keep(): KeptCheckpoint {
     const { machine, log, first } = this;
-    const pages = new Map<number, PageContent>();
+    const pages = new Pages();
     // Where the future is known already, the pages it writes are among those that the current checkpoint has kept.
     const here = this.kept[this.current];
     if (here !== undefined && (this.current < this.kept.length - 1 || !samePosition(this.position, this.furthest)))
-      for (const page of here.pages.keys()) pages.set(page, this.content(page));
+      for (const page of here.pages.numbers()) pages.put(page, this.content(page));
     const checkpoint = {
       ...this.position, inputs: log.applied, course: this.courses.length, first, parts: encodeParts(machine), mark: machine.ledger.mark(), pages,
     };
@@ -370,24 +368,22 @@ export class Timeline {
     return checkpoint;
   }
   private content(page: number): PageContent {
-    const { memory } = this.machine;
-    return isZero(memory.ramWords, page * 1024) ? 'zeros' : memory.ramPage(page).slice();
+    return isZero(this.words, page * 1024) ? 'zeros' : this.machine.memory.ramPage(page).slice();
   }
   /** A page is about to be written for the first time since writes were tracked. */
   private firstWrite(page: number): void {
-    this.pages.forget(page);
+    this.hashes.forget(page);
     const { pages } = this.kept[this.current] as KeptCheckpoint;
-    if (!pages.has(page)) pages.set(page, this.content(page));
+    if (!pages.has(page)) pages.put(page, this.content(page));
   }
   /** Back to checkpoint `index`, which is not after the present. */
   private putBack(index: number): void {
     const { machine, log } = this;
     const to = this.kept[index] as KeptCheckpoint;
-    const pages = new Map<number, PageContent>();
-    for (let i = index; i <= this.current; i++)
-      for (const [page, content] of (this.kept[i] as KeptCheckpoint).pages) if (!pages.has(page)) pages.set(page, content);
-    for (const [page, content] of pages) {
-      this.pages.forget(page);
+    const pages = new Pages();
+    for (let i = index; i <= this.current; i++) pages.absorb((this.kept[i] as KeptCheckpoint).pages);
+    for (const [page, content] of pages.entries()) {
+      this.hashes.forget(page);
       machine.memory.replacePage(page, content);
     }
     machine.ledger.rewind(to.mark);
@@ -402,7 +398,7 @@ export class Timeline {
   private drop(index: number): void {
     if (index === 0) this.kept.shift();
     else {
-      absorb(this.kept[index - 1] as KeptCheckpoint, this.kept[index] as KeptCheckpoint);
+      (this.kept[index - 1] as KeptCheckpoint).pages.absorb((this.kept[index] as KeptCheckpoint).pages);
       this.kept.splice(index, 1);
     }
     if (index <= this.current) this.current--;
@@ -410,10 +406,8 @@ export class Timeline {
   private thin(): void {
     const { dense, budgetBytes } = this.options;
     for (;;) {
-      this.sizes = this.kept.map(sizeOf);
-      const index = victim(this.kept, this.sizes, { dense, budgetBytes });
-      // The oldest can only go while the present is after it.
-      if (index < 0 || (index === 0 && this.current === 0)) return;
+      const index = victim(this.kept, this.current, { dense, budgetBytes });
+      if (index < 0) return;
       this.drop(index);
     }
   }

@@ -14,9 +14,27 @@ import { GO_ON, type Handled, RunResult, type VmRun } from './vmrun.ts';
 /** Requests of one instruction that are answered before it is given up: MOVS makes two, each twice when it crosses a page. */
 const MOST_REQUESTS = 8;
 
+/** An instruction that has been fetched and decoded, kept for when it exits again. */
+interface Fetched {
+  id: number;
+  readonly bytes: Uint8Array;
+  valid: number;
+  verdict: Decoded;
+  readonly instruction: VieInstruction;
+}
+const FETCHED = 64;
+
 /** The MMIO half of VM_RUN. */
 export class MmioEmulation {
-  private readonly instruction = new VieInstruction();
+  /** By the processor's id of the instruction: what is in it was true when it was decoded and stays so while the id does. */
+  private readonly fetched: Fetched[] = Array.from({ length: FETCHED }, () => ({
+    id: 0,
+    bytes: new Uint8Array(15),
+    valid: 0,
+    verdict: Decoded.unsupported,
+    instruction: new VieInstruction(),
+  }));
+  private instruction = (this.fetched[0] as Fetched).instruction;
 
   constructor(
     private readonly kernel: VmRun,
@@ -25,20 +43,23 @@ export class MmioEmulation {
 
   /** A hardware exit: the selected vCPU touched guest-physical memory that is neither RAM nor readable ROM. */
   handle(v: Vcpu): Handled {
-    const { kernel, instruction } = this;
+    const { kernel } = this;
     const { vm } = kernel;
     const { processor, ledger } = vm;
     const { exit } = processor;
     const { vie } = v;
     vie.initMmio();
-    vie.valid = processor.fetchBytes(vie.bytes);
+    const { bytes, valid, verdict, instruction } = this.fetch();
+    for (let i = 0; i < valid; i++) vie.bytes[i] = bytes[i] as number;
+    vie.valid = valid;
+    this.instruction = instruction;
     if (vie.valid === 0) return this.paging(v);
     // The next iteration of REP MOVS or STOS belongs to the exit of the first.
     if (v.repeating && v.repeatEip === processor.eip) vm.mark(v);
     else kernel.open(v, ExitCode.MMIO_EMUL, exit.gpa, exit.size, exit.write);
     ledger.exitBytes(v.exit, vie.bytes, 0, vie.valid);
     if (exit.write) ledger.exitValue(v.exit, exit.value, exit.valueHigh);
-    switch (instruction.decode(this.table, vie.bytes, vie.valid, processor.code32)) {
+    switch (verdict) {
       case Decoded.unsupported:
         return this.giveUp(v, `opcode ${instruction.name} is not emulated on MMIO`);
       case Decoded.wrongDigit:
@@ -47,6 +68,19 @@ export class MmioEmulation {
     if (instruction.checksLinear && instruction.linear(processor) !== exit.gla)
       return this.giveUp(v, 'the linear address is not that of the decoded operand');
     return this.emulate(v);
+  }
+
+  /** The instruction at EIP, fetched and decoded. */
+  private fetch(): Fetched {
+    const { processor } = this.kernel.vm;
+    const id = processor.instructionId;
+    const fetched = this.fetched[(id >>> 5) & (FETCHED - 1)] as Fetched;
+    if (id === 0 || fetched.id !== id) {
+      fetched.id = id;
+      fetched.valid = processor.fetchBytes(fetched.bytes);
+      fetched.verdict = fetched.instruction.decode(this.table, fetched.bytes, fetched.valid, processor.code32);
+    }
+    return fetched;
   }
 
   /** Userspace has answered: execute the instruction again. */

@@ -289,6 +289,7 @@ export class FakeProcessor implements Processor {
     return 0;
   }
   readonly code32: boolean = true;
+  readonly instructionId = 0;
   breakpoints: ReadonlySet<number> = new Set();
   setRegister(): boolean {
     return false;
