@@ -56,7 +56,7 @@ export class Campaign {
     const profile = random.pick(PROFILES);
     const model = random.pick([bhyve, pc]);
     const cpus = random.pick([1, 1, 2, 3, 4]);
-    const slice = random.pick([1, 7, 100, 1000, 10_000]);
+    const slice = random.pick([1, 7, 100, 1000, 1000, 10_000, 10_000, 10_000]);
     const mayWake = profile.name === 'illumos' || random.chance(0.02);
     const rom = kind === 'bytes' ? { bytes: randomBytes(seed), mode: 'bytes' } : validRom(this.prologue, seed, mayWake, model === bhyve);
     const machine = new Machine({ model, profile, cpus, memoryBytes: ROM_RAM_BYTES, rom: rom.bytes, seed: random.u32(), slice, ledger: LEDGER }, this.factory);

@@ -31,11 +31,13 @@ class Writer {
     return at;
   }
   private tag(tag: number): void {
-    this.bytes[this.take(1)] = tag;
+    const at = this.take(1); // before this.bytes is looked at: it may be another afterwards
+    this.bytes[at] = tag;
   }
   private count(tag: number, n: number): void {
     this.tag(tag);
-    this.view.setUint32(this.take(4), n, true);
+    const at = this.take(4);
+    this.view.setUint32(at, n, true);
   }
   private text(text: string): void {
     let at = this.take(4 + text.length * 2);
@@ -46,11 +48,13 @@ class Writer {
   private number(n: number): void {
     if (n === (n | 0)) {
       this.tag(Tag.int);
-      this.view.setInt32(this.take(4), n, true);
+      const at = this.take(4);
+      this.view.setInt32(at, n, true);
       return;
     }
     this.tag(Tag.float);
-    this.view.setFloat64(this.take(8), n, true);
+    const at = this.take(8);
+    this.view.setFloat64(at, n, true);
   }
   private numbers(list: Numbers): void {
     const { length, BYTES_PER_ELEMENT: size } = list;
@@ -74,7 +78,8 @@ class Writer {
     if (value === null) return this.tag(Tag.null);
     if (value instanceof Uint8Array) {
       this.count(Tag.uint8, value.length);
-      this.bytes.set(value, this.take(value.length));
+      const at = this.take(value.length);
+      this.bytes.set(value, at);
       return;
     }
     if (ArrayBuffer.isView(value)) return this.numbers(value as Numbers);

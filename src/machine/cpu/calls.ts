@@ -1,7 +1,7 @@
 /** The helpers: what generated code calls in TypeScript. Each answers 0 (given up, the reason is left behind), 1 (go on) or 2 (leave after it). */
 import { guestFault, raise, Vector } from '../memory/fault.ts';
 import type { Paging } from '../memory/paging.ts';
-import { Segment, State } from '../state/layout.ts';
+import { Segment, Shadow, State } from '../state/layout.ts';
 import { cpuid } from './cpuid.ts';
 import { type Events, Source } from './events.ts';
 import { Helper } from './helpers.ts';
@@ -65,12 +65,12 @@ export class Calls {
   private fill(): void {
     const { table: t, host, window, segments, far, system, paging } = this;
     const { view } = window;
-    t[Helper.loadSegment] = (slot, selector) => {
+    t[Helper.loadSegment] = (slot, selector, withPointer) => {
       const k = (slot - State.selectorSlot) / 4;
       const context = window.context;
       segments.load(k, selector & 0xffff);
       if (k === Segment.SS) {
-        this.holdOff(3);
+        if (!withPointer) this.holdOff(Shadow.interrupts | Shadow.stack);
         return LEAVE;
       }
       return window.context === context ? GO_ON : LEAVE;
@@ -160,7 +160,7 @@ export class Calls {
       system.requireIopl();
       if (window.system & Flag.IF) return GO_ON;
       window.system = window.system | Flag.IF;
-      this.holdOff(1);
+      this.holdOff(Shadow.interrupts);
       return LEAVE;
     };
     t[Helper.setFlags] = (value, size) => {

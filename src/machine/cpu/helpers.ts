@@ -1,6 +1,6 @@
 /** What definitions call in TypeScript: the numbers by which generated code names them. */
 export const Helper = {
-  /** a: segment register, b: selector. */ loadSegment: 1,
+  /** a: slot of the segment register, b: selector, c: 1 when the stack pointer is loaded with SS, so that nothing needs to be held off. */ loadSegment: 1,
   /** Far jump. a: selector, b: offset, c: operand size. */ farJump: 2,
   /** Far call. a: selector, b: offset, c: operand size | next EIP is taken from the record. */ farCall: 3,
   /** Far return. a: operand size, b: bytes to drop. */ farReturn: 4,

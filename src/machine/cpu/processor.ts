@@ -62,6 +62,9 @@ export interface Requests {
 /** Event types of VM entry (VMX "interruption type"). */
 export const EventType = { external: 0, nmi: 2, exception: 3 } as const;
 
+/** Answers of onAccess: exit as usual; done, go on; done, and stop after this instruction; exit as usual, but account was taken of `retired`. */
+export const Offer = { declined: 0, done: 1, stopAfter: 2, exit: 3 } as const;
+
 /** What the VMM decides and the processor obeys. */
 export interface Processor {
   readonly vcpuCount: number;
@@ -73,9 +76,15 @@ export interface Processor {
   run(instructions: number): Stop;
   /** Executes the instruction that exited once more, with `requests`: Stop.budget when it has completed (1 retired), or the next exit it needs. A REP string instruction completes one iteration. */
   complete(): Stop;
-  /** Instructions retired by the last run or complete. */
+  /** Instructions retired by the last run or complete, less those that onAccess took account of. */
   readonly retired: number;
-  readonly exit: Readonly<ExitInfo>;
+  /**
+   * Offered an access to a device from within `run`, before it becomes Stop.mmio: `exit` describes it, `retired` counts up to it, EIP is that of the
+   * instruction. Answers Offer.declined or Offer.exit to get the exit; else the access has been done (a read's value in `exit`), and the instruction
+   * completes.
+   */
+  onAccess: (() => number) | undefined;
+  readonly exit: ExitInfo;
   readonly requests: Requests;
 
   /** Delivers an event now, through the IDT. Exceptions met on the way are delivered by the processor itself (double fault, triple fault: then Stop.tripleFault, else Stop.budget). Clears HLT. */

@@ -9,6 +9,9 @@ import type { Alarm, Clock } from '../time/clock.ts';
 import { timerShift } from '../x86/apic.ts';
 import { checkBoolean, checkInteger } from './validate.ts';
 
+/** 2 to the power of n, -30 to 30: exact. */
+const powerOf2 = (n: number): number => (n >= 0 ? 1 << n : 1 / (1 << -n));
+
 /** A tick of the undivided base lasts numerator / 2^power ns. */
 const TICK = {
   134217728: { numerator: 1_953_125, power: 18 },
@@ -89,7 +92,7 @@ export class VlapicTimer {
     if (!this.running) return 0;
     const left = this.fireNs - this.clock.nowNs;
     if (left <= 0) return 0;
-    const scale = 2 ** (this.power - timerShift(this.divide));
+    const scale = powerOf2(this.power - timerShift(this.divide));
     const whole = Math.floor(left / this.numerator);
     const count = Math.floor(whole * scale) + Math.floor(((left - whole * this.numerator) * scale) / this.numerator);
     return Math.min(count, this.clamped ? this.initial : 0xffffffff);
@@ -102,7 +105,7 @@ export class VlapicTimer {
 
   /** What `count` ticks last at the present divisor, in whole ns. */
   interval(count: number): number {
-    return Math.floor(count * this.numerator * 2 ** (timerShift(this.divide) - this.power));
+    return Math.floor(count * this.numerator * powerOf2(timerShift(this.divide) - this.power));
   }
 
   reset(): void {

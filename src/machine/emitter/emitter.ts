@@ -29,8 +29,8 @@ export type Place = 'operand' | 'es' | 'stack';
 /** Function imports of every generated module, in this order. All answer i32. */
 export const Import = { access: 0, store: 1, lookup: 2, helper: 3 } as const;
 export const importNames = ['access', 'store', 'lookup', 'helper'];
-/** access(linear, size | write), store(linear, size, low, high), lookup(eip), helper(id, a, b, c). */
-export const importTypes: Type[][] = [[I32, I32], [I32, I32, I32, I32], [I32], [I32, I32, I32, I32]];
+/** access(linear, size | write, record), store(linear, size, low, high, record), lookup(eip), helper(id, a, b, c). The record is 0 where a stop cannot be put behind it. */
+export const importTypes: Type[][] = [[I32, I32, I32], [I32, I32, I32, I32, I32], [I32], [I32, I32, I32, I32]];
 
 const LOADS: Record<Size, number> = { 8: Op.i32Load8U, 16: Op.i32Load16U, 32: Op.i32Load, 64: Op.i64Load };
 const STORES: Record<Size, number> = { 8: Op.i32Store8, 16: Op.i32Store16, 32: Op.i32Store, 64: Op.i64Store };
@@ -50,6 +50,7 @@ export abstract class Emitter {
   private updated: ({ linear: Value; host: Value } | undefined)[] = [];
   private memory = false;
   private calls = false;
+  private accesses = 0;
   protected flagsRead = false;
   protected flagsKept = false;
 
@@ -286,6 +287,8 @@ export abstract class Emitter {
   protected abstract immediateField(): Value;
   protected abstract commit(): void;
   protected abstract skip(): void;
+  /** Leaves the record on the stack for the slow path of memory accesses, or 0. */
+  protected abstract pushAccessor(): void;
   /** Leaves the generated code with this instruction not executed. */
   protected abstract abandon(reason: number): void;
 
@@ -298,12 +301,13 @@ export abstract class Emitter {
     this.newFlags = undefined;
     this.control = { kind: 'next' };
     this.memory = this.calls = this.flagsRead = this.flagsKept = false;
+    this.accesses = 0;
     this.free.push(...this.taken);
     this.taken = [];
     form.definition.emit(this);
   }
   get summary(): Summary {
-    return { memory: this.memory, readsFlags: this.flagsRead, keepsFlags: this.flagsKept, writesFlags: !!this.newFlags, control: this.control.kind, calls: this.calls };
+    return { memory: this.memory, readsFlags: this.flagsRead, keepsFlags: this.flagsKept, writesFlags: !!this.newFlags, control: this.control.kind, calls: this.calls, accesses: this.accesses };
   }
   /** A local for this instruction only. */
   protected temp(type: Type): number {
@@ -351,6 +355,7 @@ export abstract class Emitter {
 
   /** The linear address of `offset`: in segmented forms with the limit checked and the base added. */
   private linear(place: Place, offset: Value, size: Size, write: boolean): Value {
+    this.accesses++;
     if (!this.form.segmented) return offset;
     const fixed = place === 'es' ? Segment.ES : Segment.SS;
     const slot = place === 'operand' ? this.field8(Rec.segment) : c32(State.baseSlot + fixed * 8);
@@ -408,6 +413,7 @@ export abstract class Emitter {
     c.open(Op.if);
     this.push(linear);
     c.i32(size | (write ? 1 : 0) | (onlyProbe ? 2 : 0));
+    this.pushAccessor();
     c.op(Op.call, Import.access);
     c.op(Op.localTee, host);
     this.giveUpIfZero();
@@ -429,6 +435,7 @@ export abstract class Emitter {
       this.push(value);
       c.i32(0);
     }
+    this.pushAccessor();
     c.op(Op.call, Import.store);
     this.giveUpIfZero();
   }

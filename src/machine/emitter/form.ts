@@ -38,6 +38,8 @@ export interface Summary {
   control: string;
   /** Calls a TypeScript helper, which sees and changes the window. */
   calls: boolean;
+  /** Memory accesses it makes. */
+  accesses: number;
 }
 export interface Form extends Partial<Summary> {
   id: number;

@@ -6,7 +6,7 @@
  */
 import { Calls, GaveUp } from '../cpu/calls.ts';
 import { Events, Source } from '../cpu/events.ts';
-import { EventType, type ExitInfo, type Processor, Stop } from '../cpu/processor.ts';
+import { EventType, type ExitInfo, Offer, type Processor, Stop } from '../cpu/processor.ts';
 import { readRegister, writeRegister } from '../cpu/register-names.ts';
 import { RequestSlots } from '../cpu/requests.ts';
 import { resetVcpu, startVcpu } from '../cpu/reset.ts';
@@ -15,12 +15,12 @@ import { Stack } from '../cpu/stack.ts';
 import { SystemRegisters } from '../cpu/system.ts';
 import { FarTransfer } from '../cpu/transfer.ts';
 import { Flag, Window } from '../cpu/window.ts';
-import type { Forms } from '../emitter/form.ts';
+import type { Form, Forms } from '../emitter/form.ts';
 import { guestFault, raise, Vector } from '../memory/fault.ts';
 import { LinearMemory } from '../memory/linear.ts';
 import { Paging } from '../memory/paging.ts';
 import { PhysicalMemory } from '../memory/physical.ts';
-import { Context, homeOf, JUMP_ENTRIES, layOut, Leave, type MemoryLayout, Rec, Segment, State, tablesOf } from '../state/layout.ts';
+import { Context, homeOf, JUMP_ENTRIES, layOut, Leave, type MemoryLayout, Rec, Segment, Shadow, State, tablesOf } from '../state/layout.ts';
 import { compiled } from './compiled.ts';
 import { allForms } from './generate.ts';
 import { MemoryAccess } from './memory-access.ts';
@@ -40,6 +40,10 @@ export interface ExecutionOptions {
 /** Handlers beyond the interpreter's own: compiled regions. */
 const REGION_SLOTS = 256;
 const NO_TAG = 0xffffffff;
+/** So many jump-table entries are emptied one by one: code that changes itself has few, and empties the table all the time. */
+const FEW_JUMPS = 256;
+/** Added to the reason when onAccess asked for the stop. */
+const STOP_NOW = 0x100;
 /** More than any record's address. */
 const RECORD_IDS = 0x4000000;
 
@@ -70,6 +74,15 @@ export class Execution implements Processor {
   private readonly events: Events;
   private readonly stopId: number;
   private readonly tscAt: (retired: number) => number;
+  onAccess: (() => number) | undefined;
+  /** Instructions of this run that onAccess took account of. */
+  private accounted = 0;
+  /** Instructions retired, and budget, when generated code was entered. */
+  private executedBefore = 0;
+  private executeBudget = 0;
+  /** The record at which execution is to leave, and the handler that belongs there; 0: none. */
+  private stopRecord = 0;
+  private stopHandler = 0;
   private gaveUp = 0;
   private eventTaken = false;
   private stopsBefore: ReadonlySet<number> = new Set();
@@ -78,6 +91,8 @@ export class Execution implements Processor {
   /** Generation of the record that each vCPU's window names. */
   private readonly generations: Float64Array;
   private readonly jumpPages: Set<number>[] = [];
+  /** The jump-table entries that were filled since the table was empty, as long as they are few. */
+  private readonly filledJumps: number[][] = [];
   /** The selected vCPU's jump table. */
   private jumpTable = 0;
   private regions = 0;
@@ -110,7 +125,10 @@ export class Execution implements Processor {
     this.stopId = (this.forms.list.find((f) => f.definition.name === 'stop') as { id: number }).id;
     this.stoppedAt = new Float64Array(vcpus).fill(-1);
     this.generations = new Float64Array(vcpus);
-    for (let v = 0; v < vcpus; v++) this.jumpPages.push(new Set());
+    for (let v = 0; v < vcpus; v++) {
+      this.jumpPages.push(new Set());
+      this.filledJumps.push(new Array<number>(FEW_JUMPS).fill(0)); // all of the table is to be emptied first
+    }
     this.connect();
     for (let v = vcpus - 1; v >= 0; v--) {
       this.select(v);
@@ -149,8 +167,13 @@ export class Execution implements Processor {
     if (this.jumpPages[v]?.size) this.emptyJumps(v);
   }
   private emptyJumps(v: number): void {
-    const at = tablesOf(this.layout, v).jump;
-    for (let i = 0; i < JUMP_ENTRIES; i++) this.view.setUint32(at + i * 16 + 4, NO_TAG, true);
+    const filled = this.filledJumps[v] as number[];
+    if (filled.length < FEW_JUMPS) for (const entry of filled) this.view.setUint32(entry + 4, NO_TAG, true);
+    else {
+      const at = tablesOf(this.layout, v).jump;
+      for (let i = 0; i < JUMP_ENTRIES; i++) this.view.setUint32(at + i * 16 + 4, NO_TAG, true);
+    }
+    filled.length = 0;
     this.jumpPages[v]?.clear();
   }
 
@@ -255,8 +278,35 @@ export class Execution implements Processor {
   tookEvent(): void {
     this.eventTaken = true;
   }
+  /** An access to a device by the instruction at `record`, which is being executed: may the VMM answer it without an exit? */
+  offer(record: number): boolean {
+    if (record === 0 || this.onAccess === undefined) return false;
+    const { view } = this;
+    const form = this.forms.list[view.getUint16(record + Rec.form, true)] as Form;
+    if (form.accesses !== 1 || form.control !== 'next') return false;
+    view.setInt32(State.record, record, true);
+    view.setInt32(State.eip, view.getInt32(State.registers + State.pageSlot, true) + view.getUint16(record + Rec.offset, true), true);
+    const before = this.retired;
+    this.retired = this.executedBefore + this.executeBudget - view.getInt32(State.budget, true) - view.getUint8(record + Rec.count) - this.accounted;
+    const answer = this.onAccess();
+    if (answer === Offer.declined) {
+      this.retired = before;
+      return false;
+    }
+    this.accounted += this.retired;
+    this.retired = before;
+    if (answer === Offer.stopAfter) this.putStop(record + Rec.size);
+    return answer !== Offer.exit;
+  }
+  /** Makes execution leave when it comes to this record. */
+  private putStop(record: number): void {
+    const handler = this.view.getUint16(record + Rec.handler, true);
+    this.stopRecord = record;
+    this.stopHandler = handler;
+    this.view.setUint16(record + Rec.handler, this.stopId, true);
+  }
   tsc(): number {
-    return this.tscAt(this.retired);
+    return this.tscAt(this.retired - this.accounted);
   }
 
   // ── Finding code ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -306,6 +356,8 @@ export class Execution implements Processor {
     view.setInt32(entry, linear, true);
     view.setInt32(entry + 4, view.getInt32(State.context + 4, true), true);
     view.setInt32(entry + 8, record, true);
+    const filled = this.filledJumps[this.selected] as number[];
+    if (filled.length < FEW_JUMPS) filled.push(entry);
     this.jumpPages[this.selected]?.add(linear >>> 12);
     if (offset > 4096 - 16) this.jumpPages[this.selected]?.add(next >>> 12); // the instruction may reach into it
     return record;
@@ -322,9 +374,18 @@ export class Execution implements Processor {
   }
 
   run(instructions: number): Stop {
+    const stop = this.runOn(instructions);
+    this.retired -= this.accounted;
+    return stop;
+  }
+  private runOn(instructions: number): Stop {
     const { view } = this;
     this.retired = 0;
+    this.accounted = 0;
+    this.access.codeWritesAllowed = false;
+    let stopNow = false;
     let onlyOne = false;
+    let repeating = false;
     const startedAt = this.stoppedAt[this.selected] as number;
     this.stoppedAt[this.selected] = -1;
     while (this.retired < instructions) {
@@ -337,7 +398,7 @@ export class Execution implements Processor {
       const trap = (this.window.system & Flag.TF) !== 0;
       const before = this.retired;
       this.alone = onlyOne || shadow !== 0 || trap || this.retired + 1 === instructions;
-      const stepping = startedAt === this.linearEip() && before === 0;
+      const stepping: boolean = startedAt === this.linearEip() && (before === 0 || repeating);
       if (this.alone || stepping) {
         if (shadow) view.setInt32(State.shadow, 0, true);
         this.alone = true;
@@ -348,10 +409,14 @@ export class Execution implements Processor {
       if (this.access.codePages.length) this.codeWritten();
       this.access.codeWritesAllowed = false;
       const done = this.retired > before;
+      repeating = stepping && done && view.getInt32(State.record, true) === record && this.repeatsAtBreakpoint(record);
       if (!done && shadow) view.setInt32(State.shadow, shadow, true);
       switch (reason) {
         case Leave.budget:
         case Leave.resume:
+          break;
+        case Leave.resume | STOP_NOW:
+          stopNow = true;
           break;
         case Leave.helper: {
           const stop = this.handleGivenUp();
@@ -373,9 +438,15 @@ export class Execution implements Processor {
           if (!this.deliverFault(this.vectorOf(reason), reason === Leave.divide || reason === Leave.undefined ? -1 : 0)) return Stop.tripleFault;
           continue;
       }
-      if (trap && done && !this.eventTaken && !this.singleStepTrap()) return Stop.tripleFault;
+      if (trap && done && !this.eventTaken && (view.getInt32(State.shadow, true) & Shadow.stack) === 0 && !this.singleStepTrap()) return Stop.tripleFault;
+      if (stopNow) break;
     }
+    if (repeating) this.stoppedAt[this.selected] = startedAt;
     return this.interruptWindow && this.interruptible ? Stop.interruptWindow : Stop.budget;
+  }
+  /** A repeated string instruction at which a breakpoint has stopped is not stopped at again by its own iterations. */
+  private repeatsAtBreakpoint(record: number): boolean {
+    return this.view.getUint16(record + Rec.handler, true) === this.stopId && this.forms.list[this.view.getUint16(record + Rec.form, true)]?.control === 'again';
   }
 
   /** The record at the selected vCPU's EIP; 0 or less where there is none. */
@@ -438,10 +509,15 @@ export class Execution implements Processor {
     view.setInt32(State.budget, budget - count, true);
     if (stop) view.setUint16(stop + Rec.handler, this.stopId, true);
     if (stop || ignoreBreakpoint) if (head !== this.stopId || ignoreBreakpoint) view.setUint16(record + Rec.handler, view.getUint16(record + Rec.form, true), true);
+    this.executedBefore = this.retired;
+    this.executeBudget = budget;
     const { clears } = this.records;
     this.enter(record);
+    const stopped = this.stopRecord;
+    this.stopRecord = 0;
     if (clears === this.records.clears) {
       // Otherwise other records lie there by now.
+      if (stopped) view.setUint16(stopped + Rec.handler, this.stopHandler, true);
       if (stop) view.setUint16(stop + Rec.handler, saved, true);
       view.setUint16(record + Rec.handler, head, true);
     }
@@ -449,7 +525,9 @@ export class Execution implements Processor {
     this.retired += budget - view.getInt32(State.budget, true);
     if (at !== 0) view.setInt32(State.eip, view.getInt32(State.registers + State.pageSlot, true) + view.getUint16(at + Rec.offset, true), true);
     const reason = view.getInt32(State.reason, true);
-    return reason === Leave.stop && stop !== 0 && at === stop ? Leave.budget : reason;
+    if (reason !== Leave.stop) return reason;
+    if (stopped !== 0 && at === stopped) return Leave.resume | STOP_NOW;
+    return stop !== 0 && at === stop ? Leave.budget : reason;
   }
   /** A helper or an access has given up. @returns a Stop, or -1 to go on, -2: shut down */
   private handleGivenUp(): number {

@@ -114,6 +114,9 @@ export class HandlerEmitter extends Emitter {
   protected pushRecord(): void {
     this.code.op(Op.localGet, P);
   }
+  protected pushAccessor(): void {
+    this.pushRecord();
+  }
   /** Leaves the number of instructions from this one to the end of its run on the stack. */
   protected pushCount(): void {
     this.pushRecord();

@@ -11,6 +11,8 @@ export interface AccessHost {
   readonly exit: ExitInfo;
   readonly requests: Requests;
   giveUp(why: number): 0;
+  /** Offers an access to the VMM before it becomes an exit: true when it has been done, a read's value then being in `exit`. */
+  offer(record: number): boolean;
 }
 
 export class MemoryAccess {
@@ -19,6 +21,8 @@ export class MemoryAccess {
   readonly codePages: number[] = [];
   /** Set while an instruction that writes to decoded code is executed alone. */
   codeWritesAllowed = false;
+  /** The record of the instruction that is accessing, or 0. */
+  private record = 0;
   /** Host page of the write that was given up because it hits decoded code. */
   codePage = 0;
 
@@ -36,7 +40,8 @@ export class MemoryAccess {
   }
 
   /** Import `access`. `what`: size in bits, | 1 for a write to come at the same address, | 2 for a mere check. */
-  readonly access = (linear: number, what: number): number => {
+  readonly access = (linear: number, what: number, record: number): number => {
+    this.record = record;
     try {
       return this.accessOrFault(linear >>> 0, (what & ~3) >>> 3, (what & 1) === 1, (what & 2) !== 0);
     } catch (fault) {
@@ -45,7 +50,8 @@ export class MemoryAccess {
     }
   };
   /** Import `store`. `size` in bits. */
-  readonly store = (linear: number, size: number, low: number, high: number): number => {
+  readonly store = (linear: number, size: number, low: number, high: number, record: number): number => {
+    this.record = record;
     try {
       return this.storeOrFault(linear >>> 0, size >>> 3, low, high);
     } catch (fault) {
@@ -145,14 +151,19 @@ export class MemoryAccess {
         return State.scratch;
       }
     }
-    return this.leaveFor(linear, gpa, bytes, false, 0, 0);
+    this.describe(linear, gpa, bytes, false, 0, 0);
+    if (update || !this.host.offer(this.record)) return this.host.giveUp(Stop.mmio);
+    this.view.setUint32(State.scratch, this.host.exit.value, true);
+    this.view.setUint32(State.scratch + 4, this.host.exit.valueHigh, true);
+    return State.scratch;
   }
   private writeDevice(linear: number, gpa: number, bytes: number, low: number, high: number): number {
     const { write } = this.host.requests;
     if (write.state === Request.DONE && write.gpa === gpa && write.size === bytes) return 1;
-    return this.leaveFor(linear, gpa, bytes, true, low, high);
+    this.describe(linear, gpa, bytes, true, low, high);
+    return this.host.offer(this.record) ? 1 : this.host.giveUp(Stop.mmio);
   }
-  private leaveFor(linear: number, gpa: number, bytes: number, write: boolean, low: number, high: number): 0 {
+  private describe(linear: number, gpa: number, bytes: number, write: boolean, low: number, high: number): void {
     const { exit } = this.host;
     exit.gpa = gpa;
     exit.gla = linear;
@@ -160,6 +171,5 @@ export class MemoryAccess {
     exit.write = write;
     exit.value = bytes >= 4 ? low >>> 0 : low & ((1 << (8 * bytes)) - 1);
     exit.valueHigh = bytes === 8 ? high >>> 0 : 0;
-    return this.host.giveUp(Stop.mmio);
   }
 }

@@ -11,6 +11,10 @@ import { type Shape, shapeOf } from './shape.ts';
 
 /** Instructions in one run. */
 const MAX_RUN = 64;
+/** Pages, by context, with decoded code: each costs 16 KiB of heap, however little is decoded. */
+const MAX_PAGES = 4096;
+/** As few as runs of a page that is written to all the time may have. */
+const MIN_RUN = 4;
 /** Longest instruction; longer ones raise #GP. */
 const MAX_LENGTH = 15;
 const PAGE = 4096;
@@ -28,6 +32,14 @@ export function liveness(forms: readonly Form[]): boolean[] {
   return result;
 }
 
+const isFlatSegment = (segment: number): boolean => segment === Segment.DS || segment === Segment.ES || segment === Segment.SS;
+
+/** What an instruction is executed as. `popped`: bytes that it has popped when it computes its address. */
+interface Choice {
+  readonly form: Form;
+  readonly popped: number;
+}
+
 const generalSlot = (register: number, high: boolean): number => register * 8 + (high ? 1 : 0);
 
 export class Records {
@@ -40,8 +52,12 @@ export class Records {
   private readonly singles = new Map<number, number>();
   /** The linear page each host page's records were made for, while there are breakpoints. */
   private readonly seenAs = new Map<number, number>();
-  /** Records of a page that wait for a branch target in it to be decoded. */
-  private readonly waiting = new Map<number, number[]>();
+  /** The choices made so far, by iced's code and by everything else that matters: a few thousand at most. */
+  private readonly choices = new Map<string, Map<number, Choice>>();
+  /** Records of a (page, context) that wait for a branch target in it to be decoded, by offset. */
+  private readonly waiting = new Map<number, Map<number, number[]>>();
+  /** How long runs of a page may be that has been written to: code that changes all the time is not worth decoding far ahead. */
+  private readonly runLimits = new Map<number, number>();
   private readonly view: DataView;
   private readonly bytes: Uint8Array;
   private readonly decoder = new InstructionDecoder();
@@ -112,7 +128,7 @@ export class Records {
   }
   /** Is there no room for another run? The next that is decoded drops all others. */
   get full(): boolean {
-    return this.next > this.layout.recordsEnd - 2 * WORST_RUN;
+    return this.next > this.layout.recordsEnd - 2 * WORST_RUN || this.pages.size > MAX_PAGES;
   }
 
   /** Is this a record of an uncached run, soon to be overwritten? */
@@ -123,8 +139,11 @@ export class Records {
   /** Everything decoded from this page is void. */
   invalidatePage(host: number): void {
     const page = host >>> 12;
-    for (let c = 0; c < RECORD_CONTEXTS; c++) this.pages.delete(page * RECORD_CONTEXTS + c);
-    for (const key of [...this.waiting.keys()]) if (Math.floor(key / (RECORD_CONTEXTS * PAGE)) === page) this.waiting.delete(key);
+    for (let key = page * RECORD_CONTEXTS; key < (page + 1) * RECORD_CONTEXTS; key++) {
+      this.pages.get(key)?.fill(0);
+      this.waiting.delete(key);
+    }
+    this.runLimits.set(page, Math.max((this.runLimits.get(page) ?? MAX_RUN) >> 1, MIN_RUN));
     this.crossing.clear();
     this.singles.clear();
     this.seenAs.delete(page);
@@ -139,6 +158,7 @@ export class Records {
     this.singles.clear();
     this.seenAs.clear();
     this.waiting.clear();
+    this.runLimits.clear();
     this.bytes.fill(0, this.layout.codeBitmap, this.layout.ram);
     this.next = this.layout.records;
     this.clears++;
@@ -147,6 +167,14 @@ export class Records {
   /** Does this record stay until records die? Those of runs that are made for one use do not; 0 does. */
   keeps(record: number): boolean {
     return record < this.next;
+  }
+  /** The longest run to decode in this page now; grows again as more of it is decoded. */
+  private runLimit(page: number): number {
+    const limit = this.runLimits.get(page);
+    if (limit === undefined) return MAX_RUN;
+    if (limit + 1 < MAX_RUN) this.runLimits.set(page, limit + 1);
+    else this.runLimits.delete(page);
+    return limit;
   }
   private died(): void {
     this.generation++;
@@ -176,6 +204,7 @@ export class Records {
     const offset = host & (PAGE - 1);
     const base = host - offset;
     const run: Form[] = [];
+    const longest = this.runLimit(host >>> 12);
     const first = this.next;
     let at = offset;
     let done = false;
@@ -189,7 +218,7 @@ export class Records {
       const form = this.add(first + run.length * Rec.size, n, at, context, branches);
       run.push(form);
       at += n.length || 1;
-      done = ends(form) || at >= PAGE || run.length === MAX_RUN || single;
+      done = ends(form) || at >= PAGE || run.length >= longest || single;
       return !done;
     });
     if (run.length === 0) {
@@ -208,7 +237,7 @@ export class Records {
     this.next = first + (run.length + 1) * Rec.size;
     this.markCode(host, at - offset);
     if (single) this.singles.set(host * RECORD_CONTEXTS + context, first);
-    else this.publish(base, context, offset, first, branches);
+    else this.publish(base, context, first, run.length, branches);
     return first;
   }
   /**
@@ -258,23 +287,30 @@ export class Records {
     return first;
   }
 
-  /** Links branches within the page, now or when their targets are decoded. */
-  private publish(base: number, context: number, offset: number, first: number, branches: { record: number; target: number }[]): void {
+  /** Makes a run's records known, each as an entry of its own, and links branches within the page, now or when their targets are decoded. */
+  private publish(base: number, context: number, first: number, length: number, branches: { record: number; target: number }[]): void {
     const key = (base >>> 12) * RECORD_CONTEXTS + context;
     let page = this.pages.get(key);
     if (!page) this.pages.set(key, (page = new Int32Array(PAGE)));
-    page[offset] = first;
-    const here = key * PAGE + offset;
-    for (const record of this.waiting.get(here) ?? []) this.view.setInt32(record + Rec.link, first, true);
-    this.waiting.delete(here);
+    let waiting = this.waiting.get(key);
+    if (!waiting) this.waiting.set(key, (waiting = new Map()));
+    for (let k = 0, own = first; k < length; k++, own += Rec.size) {
+      const offset = this.view.getUint16(own + Rec.offset, true);
+      if (page[offset]) continue;
+      page[offset] = own;
+      const here = waiting.get(offset);
+      if (here === undefined) continue;
+      for (const record of here) this.view.setInt32(record + Rec.link, own, true);
+      waiting.delete(offset);
+    }
     for (const { record, target } of branches) {
       if (target < 0 || target >= PAGE) continue;
       const known = page[target];
       if (known) this.view.setInt32(record + Rec.link, known, true);
       else {
-        const list = this.waiting.get(key * PAGE + target);
+        const list = waiting.get(target);
         if (list) list.push(record);
-        else this.waiting.set(key * PAGE + target, [record]);
+        else waiting.set(target, [record]);
       }
     }
   }
@@ -306,13 +342,11 @@ export class Records {
   /** Packs one instruction. `offset`: of it in its page. */
   private add(p: number, n: Insn, offset: number, context: number, branches: { record: number; target: number }[]): Form {
     const { view } = this;
-    const shape = n.valid ? shapeOf(n) : undefined;
-    const form = shape ? this.choose(shape, n, context) : this.undefined_;
+    const { form, popped } = this.chosen(n, context);
     this.header(p, form, n.length, offset);
     if (this.isBreakpoint?.((this.linearPage + offset) >>> 0)) view.setUint16(p + Rec.handler, this.stopId, true);
     if (form === this.undefined_) return form;
-    let displacement = n.displacement;
-    if (shape?.name === 'pop' && n.base === 4) displacement += shape.size / 8; // rSP as base counts as already popped
+    const displacement = n.base === 4 ? n.displacement + popped : n.displacement; // for POP, rSP as base counts as already popped
     view.setUint8(p + Rec.base, n.base < 0 ? State.zeroSlot : n.base * 8);
     view.setUint8(p + Rec.index, n.index < 0 ? State.zeroSlot : n.index * 8);
     view.setUint8(p + Rec.scale, n.scale);
@@ -341,6 +375,36 @@ export class Records {
     view.setInt32(p + Rec.immediate + 4, high, true);
     return form;
   }
+  /** The form for this context, remembered: an instruction's code and little else decide it. */
+  private chosen(n: Insn, context: number): Choice {
+    const [a, b, c] = n.operands;
+    const count = n.operandCount > 2 ? c : b;
+    // Where the number of a system register, or ENTER's level, matters, it is found anew.
+    const plain = n.valid && a.registerClass < RegisterClass.segment && b.registerClass < RegisterClass.segment && n.mnemonic !== 'enter';
+    if (!plain) return this.newChoice(n, context);
+    let known = this.choices.get(n.code);
+    if (!known) this.choices.set(n.code, (known = new Map()));
+    const key =
+      (n.operandCount > 0 ? a.kind : 0) |
+      (n.operandCount > 1 ? b.kind << 3 : 0) |
+      (n.operandCount > 2 ? c.kind << 6 : 0) |
+      (n.rep ? 0x200 : 0) |
+      (n.repne ? 0x400 : 0) |
+      (n.addressSize === 16 ? 0x800 : 0) |
+      ((context & (RECORD_CONTEXTS - 1)) << 12) |
+      (n.index < 0 ? 0x8000 : 0) |
+      (isFlatSegment(n.segment) ? 0x10000 : 0) |
+      ((count.immediate & 31) === 0 ? 0x20000 : 0) |
+      (a.register === b.register ? 0x40000 : 0);
+    let choice = known.get(key);
+    if (!choice) known.set(key, (choice = this.newChoice(n, context)));
+    return choice;
+  }
+  private newChoice(n: Insn, context: number): Choice {
+    const shape = n.valid ? shapeOf(n) : undefined;
+    if (!shape) return { form: this.undefined_, popped: 0 };
+    return { form: this.choose(shape, n, context), popped: shape.name === 'pop' ? shape.size / 8 : 0 };
+  }
   /** The form for this context: flat where every segment it uses is. */
   private choose(shape: Shape, n: Insn, context: number): Form {
     const memory = shape.kinds.includes('m');
@@ -349,8 +413,7 @@ export class Records {
     const strings = definition.strings;
     const addressSize = n.addressSize === 16 ? 16 : 32;
     const stackSize = context & Context.stack32 ? 32 : 16;
-    const flatSegment = n.segment === Segment.DS || n.segment === Segment.ES || n.segment === Segment.SS;
-    const flat = (context & Context.flat) !== 0 && (!(memory || strings) || (flatSegment && addressSize === 32));
+    const flat = (context & Context.flat) !== 0 && (!(memory || strings) || (isFlatSegment(n.segment) && addressSize === 32));
     const kinds = memory && flat && n.index < 0 ? shape.kinds.replace('m', 'b') : shape.kinds;
     return this.formOf({ ...shape, kinds }, !flat, memory || strings ? addressSize : 32, definition.stack ? stackSize : 32);
   }

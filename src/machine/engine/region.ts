@@ -71,6 +71,9 @@ class RegionEmitter extends HandlerEmitter {
   protected override pushRecord(): void {
     this.code.i32(this.record);
   }
+  protected override pushAccessor(): void {
+    this.code.i32(0); // a stop put into the records would not be met
+  }
   protected override pushCount(): void {
     this.code.i32(this.view.getUint8(this.record + Rec.count));
   }

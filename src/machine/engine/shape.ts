@@ -24,11 +24,11 @@ const plain = new Set(
 const bare = new Map<string, Shape>(
   Object.entries({
     nop: 32, hlt: 32, pause: 32, clc: 32, stc: 32, cmc: 32, cld: 32, std: 32, cli: 32, sti: 32, cpuid: 32, rdmsr: 32, wrmsr: 32, rdtsc: 32, clts: 32, wbinvd: 32,
-    int3: 32, lahf: 8, sahf: 8, salc: 8, daa: 8, das: 8, aaa: 8, aas: 8, cbw: 16, cwde: 32, cwd: 16, cdq: 32, xlatb: 8,
+    reservednop: 32, int3: 32, lahf: 8, sahf: 8, salc: 8, daa: 8, das: 8, aaa: 8, aas: 8, cbw: 16, cwde: 32, cwd: 16, cdq: 32, xlatb: 8,
     pusha: 16, pushad: 32, popa: 16, popad: 32, pushf: 16, pushfd: 32, popf: 16, popfd: 32, iret: 16, iretd: 32, invd: 32,
   } satisfies Record<string, Size>).map(([m, size]) => [
     m,
-    { name: ({ cwde: 'cbw', cdq: 'cwd', xlatb: 'xlat', pushad: 'pusha', popad: 'popa', pushfd: 'pushf', popfd: 'popf', iretd: 'iret', invd: 'wbinvd' } as Record<string, string>)[m] ?? m, size, kinds: '' },
+    { name: ({ cwde: 'cbw', cdq: 'cwd', xlatb: 'xlat', pushad: 'pusha', popad: 'popa', pushfd: 'pushf', popfd: 'popf', iretd: 'iret', invd: 'wbinvd', reservednop: 'nop' } as Record<string, string>)[m] ?? m, size, kinds: '' },
   ]),
 );
 const strings = new Map<string, Shape>();
@@ -43,7 +43,7 @@ export function shapeOf(n: Insn): Shape | undefined {
   const { mnemonic, operands, code } = n;
   const [a, b] = operands;
   const fixed = bare.get(mnemonic);
-  if (fixed) return mnemonic === 'nop' || n.operandCount === 0 || mnemonic === 'xlatb' ? fixed : undefined;
+  if (fixed) return fixed.name === 'nop' || n.operandCount === 0 || mnemonic === 'xlatb' ? fixed : undefined;
   const string = strings.get(mnemonic);
   if (string) {
     if (n.operandCount < 2 || a.kind === Operand.register && a.registerClass !== RegisterClass.general) return undefined;

@@ -17,9 +17,9 @@ import type {
   LedgerReader,
   LedgerWriter,
   Moment,
-  Outcome,
   RequestState,
 } from './records.ts';
+import { Outcome } from './records.ts';
 import { BYTES_STRIDE, EventRing, ExitRing, IpiRing, type RingState } from './ring.ts';
 import { Texts } from './texts.ts';
 import { Reason, Verdict } from './verdict.ts';
@@ -44,6 +44,10 @@ export type LedgerMark = {
   high: number;
   byCode: number[];
   byVerdict: number[];
+  /** The newest exit of each vCPU, or 0. */
+  newest: number[];
+  /** Those of them that have not ended (a vCPU waits in HLT…): they may outlive their place in the ring until then. */
+  open: { number: number; vcpu: number; record: number[] }[];
 };
 
 export type LedgerState = {
@@ -94,10 +98,15 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
   /** The newest exit at the last mark: amending it or an older one needs an undo entry. */
   private sealed = 0;
   private readonly undo: Undo[] = [];
+  private readonly newest: Float64Array;
+  /** Exits whose record a rewind has put into a spare slot, that of their vCPU: the ring had dropped it since. 0: none. */
+  private readonly aside: Float64Array;
 
   constructor(size: LedgerSize) {
     this.vcpus = size.vcpus;
-    this.exits = new ExitRing(size.exits ?? 65_536);
+    this.exits = new ExitRing(size.exits ?? 65_536, size.vcpus);
+    this.newest = new Float64Array(size.vcpus);
+    this.aside = new Float64Array(size.vcpus);
     this.ipis = new IpiRing(size.ipis ?? 16_384, size.vcpus);
     this.events = new EventRing(size.events ?? 65_536);
   }
@@ -122,8 +131,14 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
     e.ipi[s] = 0;
     e.note[s] = 0;
     e.bytes[s * BYTES_STRIDE] = 0;
+    this.newest[moment.vcpu] = e.count;
     this.byCode[code] = (this.byCode[code] ?? 0) + 1;
     this.writes++;
+    const { digest } = this;
+    digest.word(moment.vcpu | (code << 8) | (size << 16) | (write ? 0x1000000 : 0));
+    digest.number(moment.icount);
+    digest.word(moment.eip);
+    digest.number(address);
     return e.count;
   }
 
@@ -160,18 +175,20 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
     this.exits.request[s] = request;
     this.exits.outcome[s] = outcome;
     this.exits.note[s] = text;
-    this.digestExit(s, exit);
+    this.digestOutcome(s, exit);
   }
 
-  /** An exit goes into the digest when it gets its outcome, with all that is known of it then. */
-  private digestExit(s: number, number: number): void {
+  /** What has become of an exit goes into the digest with its outcome. */
+  private digestOutcome(s: number, number: number): void {
     const { digest, exits: e } = this;
-    digest.number(number);
-    digest.number(e.icount[s] as number);
-    digest.word((e.vcpu[s] as number) | ((e.code[s] as number) << 8) | ((e.finalCode[s] as number) << 16) | ((e.size[s] as number) << 24));
-    digest.word((e.write[s] as number) | ((e.request[s] as number) << 4) | ((e.outcome[s] as number) << 8) | ((e.answer[s] as number) << 12) | ((e.device[s] as number) << 16));
-    digest.word(e.eip[s] as number);
-    digest.word(e.address[s] as number);
+    digest.word(number);
+    digest.word(
+      (e.finalCode[s] as number) |
+        ((e.request[s] as number) << 6) |
+        ((e.outcome[s] as number) << 10) |
+        ((e.answer[s] as number) << 14) |
+        ((e.device[s] as number) << 18),
+    );
     digest.word(e.value[s] as number);
     digest.word((e.note[s] as number) ^ ((e.returned[s] as number) << 16) ^ (e.valueHigh[s] as number));
   }
@@ -267,9 +284,17 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
   /** Slot of an exit that is about to be amended, or -1; what it was is kept when a mark could be rewound to it. */
   private amend(exit: number): number {
     this.writes++;
-    const s = this.exits.slot(exit);
+    const s = this.slotOf(exit);
     if (s >= 0 && exit <= this.sealed) this.keep(exit, s);
     return s;
+  }
+  /** Slot of an exit that is held, or would be had the ledger never been rewound; else -1. */
+  private slotOf(exit: number): number {
+    const { exits } = this;
+    const s = exits.slot(exit);
+    if (s >= 0 || exit < 1 || exit > exits.count || exit <= exits.count - exits.capacity) return s;
+    const vcpu = this.aside.indexOf(exit);
+    return vcpu < 0 ? -1 : exits.capacity + vcpu;
   }
 
   private keep(number: number, s: number): void {
@@ -320,7 +345,7 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
 
   exitAt(number: number): ExitRecord | undefined {
     const e = this.exits;
-    const s = e.slot(number);
+    const s = this.slotOf(number);
     if (s < 0) return undefined;
     const at = s * BYTES_STRIDE;
     return {
@@ -405,12 +430,28 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
       high: digest.high,
       byCode: [...byCode],
       byVerdict: [...byVerdict],
+      newest: [...this.newest],
+      open: this.openExits(),
     };
+  }
+  private openExits(): LedgerMark['open'] {
+    const open: LedgerMark['open'] = [];
+    this.newest.forEach((number, vcpu) => {
+      const s = this.slotOf(number);
+      const outcome = this.exits.outcome[s];
+      if (s < 0 || (outcome !== Outcome.open && outcome !== Outcome.waits)) return;
+      const record = this.exits.copySlot(s);
+      // Behind the instruction's bytes lies what the slot held before.
+      const bytes = record.length - BYTES_STRIDE;
+      record.fill(0, bytes + 1 + (record[bytes] as number));
+      open.push({ number, vcpu, record });
+    });
+    return open;
   }
 
   /**
    * Goes back to a mark of this same run: later records are forgotten, amendments made since are undone. Records that were dropped since the mark
-   * stay dropped (firstExit and the others say so); totals and digest are as they were.
+   * stay dropped (firstExit and the others say so), but for exits that had not ended at the mark; totals and digest are as they were.
    */
   rewind(mark: LedgerMark): void {
     this.checkMark(mark);
@@ -450,6 +491,9 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
     }
     checkState(mark.byCode.length === CODES, 'ledger.mark.byCode.length', mark.byCode.length, String(CODES));
     checkState(mark.byVerdict.length === VERDICTS, 'ledger.mark.byVerdict.length', mark.byVerdict.length, String(VERDICTS));
+    checkState(mark.newest?.length === this.vcpus, 'ledger.mark.newest.length', mark.newest?.length, String(this.vcpus));
+    for (const { number, vcpu } of mark.open)
+      checkState(mark.newest[vcpu] === number && number > 0, 'ledger.mark.open', number, `the newest exit of vCPU ${vcpu}`);
   }
 
   private loadMark(mark: LedgerMark): void {
@@ -459,6 +503,13 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
     this.byCode.set(mark.byCode);
     this.byVerdict.set(mark.byVerdict);
     this.sealed = mark.exits;
+    this.newest.set(mark.newest);
+    this.aside.fill(0);
+    for (const { number, vcpu, record } of mark.open) {
+      const held = this.exits.slot(number);
+      if (held < 0) this.aside[vcpu] = number;
+      this.exits.pasteSlot(held < 0 ? this.exits.capacity + vcpu : held, record);
+    }
   }
 
   /** Everything, rings included: some megabytes when they are full. Checkpoints along one run want mark() instead. */

@@ -16,8 +16,18 @@ export abstract class Ring {
   first = 1;
   protected readonly mask: number;
 
-  /** @param capacity records held, a power of two */
-  constructor(readonly capacity: number) {
+  /** Slots there are. */
+  protected readonly room: number;
+
+  /**
+   * @param capacity records held, a power of two
+   * @param spare slots behind them, for records that are kept for longer
+   */
+  constructor(
+    readonly capacity: number,
+    spare = 0,
+  ) {
+    this.room = capacity + spare;
     if (capacity < 1 || (capacity & (capacity - 1)) !== 0) throw new RangeError(`ring capacity ${capacity}: must be a power of two`);
     this.mask = capacity - 1;
   }
@@ -42,6 +52,16 @@ export abstract class Ring {
   truncate(count: number): void {
     this.count = count;
     if (this.first > count + 1) this.first = count + 1;
+  }
+
+  /** The whole content of a slot, column by column. */
+  copySlot(slot: number): number[] {
+    return this.columns().flatMap(([column, stride]) => [...column.subarray(slot * stride, (slot + 1) * stride)]);
+  }
+  /** Puts into a slot what copySlot gave. */
+  pasteSlot(slot: number, content: readonly number[]): void {
+    let at = 0;
+    for (const [column, stride] of this.columns()) for (let i = 0; i < stride; i++) column[slot * stride + i] = content[at++] ?? 0;
   }
 
   save(): RingState {
@@ -101,11 +121,11 @@ export abstract class Ring {
 
 /** The columns that every kind of record has. */
 abstract class MomentRing extends Ring {
-  readonly vcpu = new Uint8Array(this.capacity);
-  readonly timeNs = new Float64Array(this.capacity);
-  readonly icount = new Float64Array(this.capacity);
-  readonly eip = new Uint32Array(this.capacity);
-  readonly csBase = new Uint32Array(this.capacity);
+  readonly vcpu = new Uint8Array(this.room);
+  readonly timeNs = new Float64Array(this.room);
+  readonly icount = new Float64Array(this.room);
+  readonly eip = new Uint32Array(this.room);
+  readonly csBase = new Uint32Array(this.room);
 
   protected columns(): readonly (readonly [Column, number])[] {
     return [
@@ -143,21 +163,21 @@ abstract class MomentRing extends Ring {
 export const BYTES_STRIDE = 16;
 
 export class ExitRing extends MomentRing {
-  readonly code = new Uint8Array(this.capacity);
-  readonly finalCode = new Uint8Array(this.capacity);
-  readonly address = new Float64Array(this.capacity);
-  readonly size = new Uint8Array(this.capacity);
-  readonly write = new Uint8Array(this.capacity);
-  readonly value = new Uint32Array(this.capacity);
-  readonly valueHigh = new Uint32Array(this.capacity);
-  readonly device = new Uint16Array(this.capacity);
-  readonly answer = new Uint8Array(this.capacity);
-  readonly returned = new Int32Array(this.capacity);
-  readonly request = new Uint8Array(this.capacity);
-  readonly outcome = new Uint8Array(this.capacity);
-  readonly ipi = new Float64Array(this.capacity);
-  readonly note = new Uint16Array(this.capacity);
-  readonly bytes = new Uint8Array(this.capacity * BYTES_STRIDE);
+  readonly code = new Uint8Array(this.room);
+  readonly finalCode = new Uint8Array(this.room);
+  readonly address = new Float64Array(this.room);
+  readonly size = new Uint8Array(this.room);
+  readonly write = new Uint8Array(this.room);
+  readonly value = new Uint32Array(this.room);
+  readonly valueHigh = new Uint32Array(this.room);
+  readonly device = new Uint16Array(this.room);
+  readonly answer = new Uint8Array(this.room);
+  readonly returned = new Int32Array(this.room);
+  readonly request = new Uint8Array(this.room);
+  readonly outcome = new Uint8Array(this.room);
+  readonly ipi = new Float64Array(this.room);
+  readonly note = new Uint16Array(this.room);
+  readonly bytes = new Uint8Array(this.room * BYTES_STRIDE);
 
   protected override columns(): readonly (readonly [Column, number])[] {
     return [

@@ -11,6 +11,8 @@ import type { PhysicalMemory } from './physical.ts';
 const P = 1;
 const W = 2;
 const U = 4;
+/** Of the error code: a reserved bit was set. */
+const RSVD = 8;
 const A = 0x20;
 const D = 0x40;
 const PS = 0x80;
@@ -21,6 +23,8 @@ const CR3 = CR0 + 16;
 const CR4 = CR0 + 24;
 const PG = 0x80000000 | 0;
 const WP = 1 << 16;
+/** Bits of a 4 MiB entry that must be 0: neither PSE-36 nor PAT is there. */
+const LARGE_RESERVED = 0x3ff000;
 const PSE = 1 << 4;
 const PGE = 1 << 7;
 
@@ -105,13 +109,14 @@ export class Paging {
     const pteAt = large ? pdeAt : (((pde & ~0xfff) + (((linear >>> 12) & 0x3ff) << 2)) & physical.a20Mask) >>> 0;
     const pte = large ? pde : physical.read32(pteAt);
     if ((pte & P) === 0) this.fault(linear, request);
+    if (large && pde & LARGE_RESERVED) this.fault(linear, P | RSVD | request);
     const rights = pde & pte & (W | U);
     if ((user && (rights & U) === 0) || (write && (rights & W) === 0 && (user || (cr0 & WP) !== 0))) this.fault(linear, P | request);
     if (!large && (pde & A) === 0) physical.write32(pdeAt, pde | A);
     const marked = pte | A | (write ? D : 0);
     if (marked !== (pte | 0)) physical.write32(pteAt, marked);
     const frame = large ? (pte & 0xffc00000) | (linear & 0x3ff000) : pte & ~0xfff;
-    this.fill(linear, frame | rights | (marked & D) | (cr4 & PGE ? marked & G : 0), existing);
+    this.fill(linear, frame | rights | (large ? PS : 0) | (marked & D) | (cr4 & PGE ? marked & G : 0), existing);
     return frame;
   }
   private fill(linear: number, frame: number, existing: number): void {
@@ -139,7 +144,9 @@ export class Paging {
   private executedPage(): number {
     return (this.view.getInt32(State.registers + State.baseSlot + 8, true) + this.view.getInt32(State.registers + State.pageSlot, true)) | 0;
   }
+  /** A page fault drops the translation it came from, so that software may raise rights without INVLPG. */
   private fault(linear: number, code: number): never {
+    this.invalidatePage(linear);
     this.view.setUint32(CR2, linear >>> 0, true);
     return raise(Vector.PF, code);
   }
@@ -182,11 +189,18 @@ export class Paging {
   }
 
   // ── Invalidation by the guest (SDM vol. 3, "Invalidation of TLBs and Paging-Structure Caches") ───────────────────────────────────────
-  /** INVLPG. */
+  /** INVLPG: of a 4 MiB page, all the pieces that are cached. */
   invalidatePage(linear: number): void {
     const entry = this.find(linear);
     if (entry >= 0) this.words[entry >>> 2] = this.words[(entry >>> 2) + 1] = 0;
     this.dropFast(linear & ~0xfff);
+    if ((this.view.getInt32(CR4, true) & PSE) === 0) return;
+    for (let at = this.tlb >>> 2; at < (this.tlb >>> 2) + TLB_SETS * TLB_WAYS * 2; at += 2) {
+      const page = (this.words[at] as number) & ~0xfff;
+      if (((this.words[at + 1] as number) & PS) === 0 || page >>> 22 !== linear >>> 22) continue;
+      this.words[at] = this.words[at + 1] = 0;
+      this.dropFast(page);
+    }
   }
   /** A load of CR3 spares global pages; a change of CR0.PG, WP or CR4's paging bits does not. */
   flush(globalToo: boolean): void {

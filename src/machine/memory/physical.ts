@@ -37,6 +37,8 @@ export class PhysicalMemory {
   onFirstWrite: ((page: number) => void) | undefined;
   /** 1 for each host page (from RAM's first on) whose writes need no notice. */
   readonly written: Uint8Array;
+  /** 1 for each host page that was ever written: RAM that was not is zeros. */
+  readonly touched: Uint8Array;
   private romUsed = 0;
   /** Where each ROM image went, to be aliased. */
   private readonly images: { gpa: number; host: number; bytes: number }[] = [];
@@ -47,7 +49,8 @@ export class PhysicalMemory {
   ) {
     this.view = new DataView(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
-    this.written = new Uint8Array((layout.ramBytes + layout.romBytes) / PAGE).fill(1);
+    this.written = new Uint8Array((layout.ramBytes + layout.romBytes) / PAGE);
+    this.touched = new Uint8Array(this.written.length);
   }
 
   /** Bytes of RAM there are. */
@@ -194,6 +197,7 @@ export class PhysicalMemory {
     const index = (page - this.layout.ram) >>> 12;
     if (this.written[index]) return;
     this.written[index] = 1;
+    this.touched[index] = 1;
     this.onFirstWrite?.(index);
   }
 }

@@ -81,7 +81,7 @@ export const State = {
   debug: 0x3c0,
   /** Current privilege level. */
   cpl: 0x3e0,
-  /** 1: interrupts are held off for one instruction (STI, MOV SS, POP SS). 2: NMI as well. */
+  /** What is held off for one instruction: Shadow bits. */
   shadow: 0x3e4,
   /** 1: an NMI is in service. */
   nmiBlocked: 0x3e8,
@@ -92,6 +92,9 @@ export const State = {
 
   size: 0x440,
 } as const;
+
+/** Interrupt shadows: of STI; of MOV SS and POP SS, which holds off NMI and the single-step trap as well. */
+export const Shadow = { interrupts: 1, stack: 2 } as const;
 
 /** Indices into State.segments after the six. */
 export const LDTR = 6;

@@ -23,6 +23,7 @@ const PAGE_WORDS = 1024;
 /** The hash of each page of RAM, kept until the page is written to. */
 export class PageHashes {
   private readonly words: Int32Array;
+  private readonly touched: Uint8Array;
   private readonly pages: number;
   private readonly low: Int32Array;
   private readonly high: Int32Array;
@@ -32,6 +33,7 @@ export class PageHashes {
 
   constructor(memory: PhysicalMemory) {
     this.words = memory.ramWords;
+    this.touched = memory.touched;
     this.pages = memory.ramBytes / 4096;
     this.low = new Int32Array(this.pages);
     this.high = new Int32Array(this.pages);
@@ -45,8 +47,9 @@ export class PageHashes {
 
   /** Adds all of RAM to `into`: number and hash of each page that is not all zeros. */
   add(into: Hash): void {
-    const { known, low, high, hash } = this;
+    const { known, low, high, hash, touched } = this;
     for (let page = 0; page < this.pages; page++) {
+      if (touched[page] === 0) continue;
       if (known[page] === 0) {
         if (isZero(this.words, page * PAGE_WORDS)) known[page] = 2;
         else {

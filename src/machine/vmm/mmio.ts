@@ -5,7 +5,7 @@
 import { Request, Stop } from '../cpu/processor.ts';
 import { Access } from '../devices/device.ts';
 import { ExitCode } from '../ledger/exitcode.ts';
-import { Answer } from '../ledger/records.ts';
+import { Answer, Outcome, RequestState } from '../ledger/records.ts';
 import type { Vcpu } from './vcpu.ts';
 import { Decoded, VieInstruction, type VieTable } from './vie-decode.ts';
 import { Errno } from './vmexit.ts';
@@ -34,7 +34,11 @@ export class MmioEmulation {
     verdict: Decoded.unsupported,
     instruction: new VieInstruction(),
   }));
-  private instruction = (this.fetched[0] as Fetched).instruction;
+  /** The instruction that userspace was asked for. */
+  private readonly resumed = new VieInstruction();
+  private instruction = this.resumed;
+  /** What handleWithin came to, when that was not that the guest goes on. */
+  private within: Handled = GO_ON;
 
   constructor(
     private readonly kernel: VmRun,
@@ -43,6 +47,11 @@ export class MmioEmulation {
 
   /** A hardware exit: the selected vCPU touched guest-physical memory that is neither RAM nor readable ROM. */
   handle(v: Vcpu): Handled {
+    const { within } = this;
+    if (within !== GO_ON) {
+      this.within = GO_ON;
+      return within;
+    }
     const { kernel } = this;
     const { vm } = kernel;
     const { processor, ledger } = vm;
@@ -70,6 +79,41 @@ export class MmioEmulation {
     return this.emulate(v);
   }
 
+  /** Is the access that the processor offers one that a kernel device answers, by an instruction that the emulator knows and that makes no other? */
+  isSimple(): boolean {
+    const { vm } = this.kernel;
+    const { processor } = vm;
+    const range = vm.mmio.find(processor.exit.gpa);
+    if (range === undefined || !range.kernel) return false;
+    const { valid, verdict, instruction } = this.fetch();
+    if (valid === 0 || verdict !== Decoded.supported || instruction.repeat || !instruction.checksLinear) return false;
+    this.instruction = instruction;
+    return instruction.linear(processor) === processor.exit.gla;
+  }
+  /** handle() for a simple access, from within the guest: false when the exit has to be made after all. What became of it is kept for handle(). */
+  handleWithin(v: Vcpu): boolean {
+    const { kernel } = this;
+    const { ledger, processor } = kernel.vm;
+    const { exit } = processor;
+    const { vie } = v;
+    const { bytes, valid } = this.fetch();
+    vie.initMmio();
+    for (let i = 0; i < valid; i++) vie.bytes[i] = bytes[i] as number;
+    vie.valid = valid;
+    kernel.open(v, ExitCode.MMIO_EMUL, exit.gpa, exit.size, exit.write);
+    ledger.exitBytes(v.exit, bytes, 0, valid);
+    if (exit.write) ledger.exitValue(v.exit, exit.value, exit.valueHigh);
+    this.within = this.request(v);
+    if (this.within !== GO_ON) return false;
+    if (!exit.write) {
+      exit.value = vie.mmioRead.data >>> 0;
+      exit.valueHigh = vie.mmioRead.dataHigh >>> 0;
+    }
+    vie.reset();
+    kernel.finish(v, ExitCode.MMIO_EMUL, RequestState.DONE, Outcome.resumed, '');
+    return true;
+  }
+
   /** The instruction at EIP, fetched and decoded. */
   private fetch(): Fetched {
     const { processor } = this.kernel.vm;
@@ -87,7 +131,8 @@ export class MmioEmulation {
   resume(v: Vcpu): Handled {
     const { processor } = this.kernel.vm;
     // Another vCPU's exit may have been decoded since; which REP this is, the bytes still tell.
-    this.instruction.decode(this.table, v.vie.bytes, v.vie.valid, processor.code32);
+    this.instruction = this.resumed;
+    this.resumed.decode(this.table, v.vie.bytes, v.vie.valid, processor.code32);
     if (v.vie.mmioRead.state === Request.DONE)
       this.kernel.vm.ledger.exitValue(v.exit, v.vie.mmioRead.data >>> 0, v.vie.mmioRead.dataHigh >>> 0);
     const stop = this.kernel.complete(v);

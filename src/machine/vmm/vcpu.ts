@@ -1,5 +1,6 @@
 /** What the VMM knows of one vCPU (illumos `struct vcpu`): not its registers, which are the processor's. */
 import { checkState, type Stateful } from '../base/state.ts';
+import type { ExitCode } from '../ledger/exitcode.ts';
 import { MsrFile, type MsrFileState } from './msr.ts';
 import { VRS } from './runstate.ts';
 import { Vie } from './vie.ts';
@@ -22,6 +23,7 @@ export type VcpuState = {
   interruptsEnabled: boolean;
   poked: boolean;
   exit: number;
+  exitCode: number;
   repeating: boolean;
   repeatEip: number;
   nmiIpi: number;
@@ -30,7 +32,7 @@ export type VcpuState = {
   msrs: MsrFileState;
 };
 
-/** One vCPU of the VM. Between two instructions, no request is under way: the emulation context and the exit are empty then, and not saved. */
+/** One vCPU of the VM. Between two instructions, no request is under way: the emulation context is empty then, and not saved; of the exit, its code is. */
 export class Vcpu implements Stateful<VcpuState> {
   readonly vie = new Vie();
   readonly vmexit = new VmExit();
@@ -78,6 +80,7 @@ export class Vcpu implements Stateful<VcpuState> {
       repeating,
       repeatEip,
     } = this;
+    const { code: exitCode } = this.vmexit;
     const { nmiIpi, initIpi, sipiIpi } = this;
     return {
       kind: 'vcpu',
@@ -92,6 +95,7 @@ export class Vcpu implements Stateful<VcpuState> {
       interruptsEnabled,
       poked,
       exit,
+      exitCode,
       repeating,
       repeatEip,
       nmiIpi,
@@ -102,10 +106,11 @@ export class Vcpu implements Stateful<VcpuState> {
   }
   load(state: VcpuState): void {
     checkVcpu(state, `vcpu ${this.id}`);
-    const { kind: _kind, version: _version, msrs, waiting, ...plain } = state;
+    const { kind: _kind, version: _version, msrs, waiting, exitCode, ...plain } = state;
     this.msrs.load(msrs);
     Object.assign(this, plain);
     this.waiting = waiting as Waiting;
+    this.vmexit.code = exitCode as ExitCode;
     this.vie.reset();
     this.entry.command = VEC.DEFAULT;
   }
@@ -120,6 +125,6 @@ export const checkVcpu = (state: VcpuState, what: string): void => {
   checkState(state.waiting >= 0 && state.waiting <= 2, `${what}.waiting`, state.waiting, '0 to 2');
   for (const flag of ['active', 'pendingNmi', 'pendingExtInt', 'halted', 'interruptsEnabled', 'poked', 'repeating'] as const)
     checkState(typeof state[flag] === 'boolean', `${what}.${flag}`, state[flag], 'true or false');
-  for (const number of ['exit', 'repeatEip', 'nmiIpi', 'initIpi', 'sipiIpi'] as const)
+  for (const number of ['exit', 'exitCode', 'repeatEip', 'nmiIpi', 'initIpi', 'sipiIpi'] as const)
     checkState(Number.isSafeInteger(state[number]) && state[number] >= 0, `${what}.${number}`, state[number], 'a whole number from 0');
 };

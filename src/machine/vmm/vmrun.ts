@@ -8,7 +8,7 @@
  * Every hardware exit opens one ledger record, which is completed with its outcome; a REP instruction is one exit, as long as the vCPU keeps its turn.
  */
 import { allOnes } from '../base/bits.ts';
-import { EventType, Request, Stop } from '../cpu/processor.ts';
+import { EventType, Offer, Request, Stop } from '../cpu/processor.ts';
 import { Access } from '../devices/device.ts';
 import { ExitCode } from '../ledger/exitcode.ts';
 import { Answer, EventKind, Outcome, RequestState } from '../ledger/records.ts';
@@ -54,12 +54,16 @@ export class VmRun {
   panicMessage = '';
   panicFunction = '';
   private readonly mmio: MmioEmulation;
+  /** The vCPU in the guest, and the next alarm when it was entered. */
+  private running: Vcpu | undefined;
+  private dueAtEntry = 0;
 
   constructor(
     readonly vm: Vm,
     table: VieTable,
   ) {
     this.mmio = new MmioEmulation(this, table);
+    vm.processor.onAccess = this.onAccess;
   }
 
   /**
@@ -105,6 +109,8 @@ export class VmRun {
         if (this.injectEvents(v)) continue; // and look whether there is another
         if (v.pendingNmi) instructions = 1; // there is no NMI window to ask for: look again after each instruction
       }
+      this.running = v;
+      this.dueAtEntry = clock.nextDueNs;
       const stop = processor.run(instructions);
       clock.retire(processor.retired);
       const handled = this.handle(v, stop);
@@ -112,6 +118,31 @@ export class VmRun {
     }
   }
 
+  /**
+   * An access to a device, offered from within the guest: the exit, its handling and the re-entry in one, when the device is the kernel's and all
+   * goes well. Anything else takes the long way round, as an exit.
+   */
+  private readonly onAccess = (): number => {
+    const { running: v, vm } = this;
+    if (v === undefined || v.repeating || !this.mmio.isSimple()) return Offer.declined;
+    vm.clock.retire(vm.processor.retired);
+    if (!this.mmio.handleWithin(v)) return Offer.exit;
+    return this.wantsAttention(v) ? Offer.stopAfter : Offer.done;
+  };
+  /** Must the guest be left, because something has changed that is looked at between entries? */
+  private wantsAttention(v: Vcpu): boolean {
+    const { vm } = this;
+    return (
+      vm.stopRequested ||
+      v.pendingNmi ||
+      v.pendingExtInt ||
+      vm.suspendHow !== SuspendHow.NONE ||
+      vm.spinupVcpu >= 0 ||
+      runStatePending(v.runState) ||
+      vm.clock.nextDueNs < this.dueAtEntry ||
+      vm.lapic(v.id).pendingInterrupt() >= 0
+    );
+  }
   /** The vCPU's turn is over (`vcpu_should_yield`): a REP instruction in progress becomes another exit next time. */
   yieldTurn(v: Vcpu): void {
     if (v.repeating) {

@@ -5,7 +5,7 @@
  * code, `int 30` for any other vector.
  */
 import { readFileSync } from 'node:fs';
-import { assemble } from '../../../src/assembly/assembler.ts';
+import { type Assembly, assemble } from '../../../src/assembly/assembler.ts';
 import { Stop } from '../../../src/machine/cpu/processor.ts';
 import { Execution } from '../../../src/machine/engine/execution.ts';
 import { index } from '../../assembly/index.ts';
@@ -36,7 +36,19 @@ export const LOCAL = 0x30;
 /** The first selector free for tests. */
 export const FREE = 0x40;
 
+const PROGRAM_REGISTERS = 'eax ecx edx ebx esp ebp esi edi eip eflags es cs ss ds fs gs cs.base ss.base cr0 cr2 cr3 cr4 dr6 cpl'.split(' ');
 const NAMES = ['DE', 'DB', 'NMI', 'BP', 'OF', 'BR', 'UD', 'NM', 'DF', '', 'TS', 'NP', 'SS', 'GP', 'PF', '', 'MF', 'AC'];
+const programs = new Map<string, Assembly>();
+/** Assembled once. @throws when the text has errors */
+function assembled(text: string): Assembly {
+  const known = programs.get(text);
+  if (known) return known;
+  const program = assemble(text, 'guest.asm', { index });
+  const bad = program.diagnostics.find((d) => d.severity === 'error');
+  if (bad) throw new Error(`line ${bad.line}: ${bad.message}\n${text}`);
+  programs.set(text, program);
+  return program;
+}
 const hasError = (vector: number): boolean => vector === 8 || (vector >= 10 && vector <= 14) || vector === 17;
 
 export interface Frame {
@@ -102,18 +114,16 @@ export class Guest {
     values.forEach((v, i) => this.cpu.physical.write32(at + 4 * i, v >>> 0));
   }
   /** All registers that programs see, and `bytes` of memory from `at` on. */
-  snapshot(at = 0, bytes = 0): unknown {
-    const names = 'eax ecx edx ebx esp ebp esi edi eip eflags es cs ss ds fs gs cs.base ss.base cr0 cr2 cr3 cr4 dr6 cpl'.split(' ');
-    return [this.registers(...names), bytes ? Buffer.from(this.cpu.physical.readBytes(at, bytes)).toString('latin1') : ''];
+  snapshot(at = 0, bytes = 0): string {
+    const lines = PROGRAM_REGISTERS.map((name) => `${name} ${this.get(name).toString(16)}`);
+    if (bytes) lines.push(Buffer.from(this.cpu.physical.readBytes(at, bytes)).toString('hex').replace(/(00){4,}/g, '..'));
+    return lines.join('\n');
   }
 
   // ── Programs ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
   /** Assembles `source` for linear (or, in real mode, segment-relative) address `origin` and puts it at physical address `at`. */
   put(source: string, at: number, origin = at, bits = 32): Uint8Array {
-    const text = `bits ${bits}\norg 0x${origin.toString(16)}\n${source.replace(/;/g, '\n')}\n`;
-    const { bytes, diagnostics, symbols } = assemble(text, 'guest.asm', { index });
-    const bad = diagnostics.find((d) => d.severity === 'error');
-    if (bad) throw new Error(`line ${bad.line}: ${bad.message}\n${text}`);
+    const { bytes, symbols } = assembled(`bits ${bits}\norg 0x${origin.toString(16)}\n${source.replace(/;/g, '\n')}\n`);
     this.cpu.physical.writeBytes(at, bytes);
     for (const [name, value] of symbols) this.symbols.set(name, value);
     return bytes;

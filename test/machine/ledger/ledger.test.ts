@@ -187,6 +187,9 @@ const play = (l: Ledger, steps: readonly Step[], from: number): void =>
     else l.event(m, EventKind.nmi, a, b);
   });
 
+/** An exit that is opened and completed. */
+const ended = (l: Ledger, i: number): void => l.exitOutcome(l.exit(at(i), ExitCode.HLT, i, 1, false), ExitCode.HLT, RequestState.NONE, Outcome.resumed, '');
+
 describe('going back', () => {
   it('to a mark undoes every later record and amendment, and the same future follows', () => {
     fc.assert(
@@ -220,17 +223,48 @@ describe('going back', () => {
   });
   it('to a mark from before records were dropped leaves what is still held, with the totals and digest of then', () => {
     const l = small();
-    for (let i = 1; i <= 6; i++) l.exit(at(i), ExitCode.HLT, i, 1, false);
+    for (let i = 1; i <= 6; i++) ended(l, i);
     const mark = l.mark();
     const digest = l.digestText;
-    for (let i = 7; i <= 10; i++) l.exit(at(i), ExitCode.HLT, i, 1, false);
+    for (let i = 7; i <= 10; i++) ended(l, i);
     l.rewind(mark);
     expect([l.exitCount, l.firstExit, l.exitsByCode().get(ExitCode.HLT), l.digestText]).toEqual([6, 3, 6, digest]);
     expect(range(1, 7).map((n) => l.exitAt(n)?.address)).toEqual([undefined, undefined, 3, 4, 5, 6, undefined]);
-    for (let i = 7; i <= 30; i++) l.exit(at(i), ExitCode.HLT, i, 1, false);
+    for (let i = 7; i <= 30; i++) ended(l, i);
     expect([l.firstExit, l.exitAt(23)?.address]).toEqual([23, 23]);
     l.rewind(mark);
     expect([l.exitCount, l.firstExit, l.exitAt(6)]).toEqual([6, 7, undefined]);
+  });
+  it('an exit that had not ended at the mark is there again even when its record was dropped since, and ends as it did', () => {
+    const [l, straight] = [small(), small()];
+    const waits = (m: Ledger): number => {
+      const number = m.exit(at(1, 1), ExitCode.HLT, 0, 0, false);
+      m.exitOutcome(number, ExitCode.HLT, RequestState.NONE, Outcome.waits, '');
+      return number;
+    };
+    const number = waits(l);
+    const mark = l.mark();
+    for (let i = 2; i <= 40; i++) ended(l, i);
+    expect(l.exitAt(number)).toBeUndefined();
+    l.rewind(mark);
+    expect(l.exitAt(number)?.outcome).toBe(Outcome.waits);
+    expect(l.mark()).toEqual(mark);
+    waits(straight);
+    for (const m of [l, straight]) {
+      ended(m, 2);
+      m.exitOutcome(number, ExitCode.HLT, RequestState.NONE, Outcome.resumed, '');
+    }
+    expect(l.exitAt(number)).toEqual(straight.exitAt(number));
+    expect(l.mark()).toEqual(straight.mark());
+    // Where the ring would have dropped it all the same, it ends unseen, as it did.
+    l.rewind(mark);
+    const other = small();
+    waits(other);
+    for (const m of [l, other]) {
+      for (let i = 2; i <= 40; i++) ended(m, i);
+      m.exitOutcome(number, ExitCode.HLT, RequestState.NONE, Outcome.resumed, '');
+    }
+    expect(l.mark()).toEqual(other.mark());
   });
   it('save, load, save is the identity, and the loaded one goes on alike', () => {
     fc.assert(

@@ -42,6 +42,7 @@ for (const [name, change] of Object.entries(bitOps))
     { sizes: [16, 32] },
   );
 
+/** Of 16 bits the manual leaves the result undefined; processors give 0, as this does. */
 define(
   'bswap',
   'r',
@@ -50,5 +51,5 @@ define(
     const a = e.read(0);
     e.write(0, or(and(rotl(a, c32(8)), c32(0x00ff00ff)), and(rotr(a, c32(8)), c32(0xff00ff00 | 0))));
   },
-  { sizes: [32] },
+  { sizes: [16, 32] },
 );

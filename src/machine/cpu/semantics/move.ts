@@ -150,7 +150,7 @@ for (const [name, segment] of [['lds', Segment.DS], ['les', Segment.ES], ['lfs',
     (e) => {
       const offset = e.read(1);
       const selector = e.load('operand', e.operandOffset(c32(e.size / 8)), 16);
-      const status = e.helper(Helper.loadSegment, c32(State.selectorSlot + segment * 4), selector);
+      const status = e.helper(Helper.loadSegment, c32(State.selectorSlot + segment * 4), selector, c32(1));
       e.write(0, offset);
       e.check(status);
     },

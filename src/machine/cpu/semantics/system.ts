@@ -57,7 +57,18 @@ define(
   one,
 );
 define('movtodr', 'ir', 'r,r', (e) => e.check(e.helper(Helper.writeDebug, e.immediate(8), e.read(1))), one);
-define('lmsw', 'r m', 'r', (e) => e.check(e.helper(Helper.loadMachineStatus, e.read(0))), { sizes: [16] });
+/** Loads of system registers: the privilege is checked before the operand is read. */
+for (const [name, helper] of [['lmsw', Helper.loadMachineStatus], ['lldt', Helper.loadLdt], ['ltr', Helper.loadTask]] as const)
+  define(
+    name,
+    'r m',
+    'r',
+    (e) => {
+      e.helper(Helper.privileged);
+      e.check(e.helper(helper, e.read(0)));
+    },
+    { sizes: [16] },
+  );
 define('smsw', 'r', 'w', (e) => e.write(0, e.reg(State.controlSlot, e.size)), words);
 define('smsw16', 'm', 'w', (e) => e.write(0, e.reg(State.controlSlot, 16)), { sizes: [16] });
 for (const [name, helper] of [['lgdt', Helper.loadGdt], ['lidt', Helper.loadIdt]] as const)
@@ -66,6 +77,7 @@ for (const [name, helper] of [['lgdt', Helper.loadGdt], ['lidt', Helper.loadIdt]
     'm',
     'r',
     (e) => {
+      e.helper(Helper.privileged);
       const limit = e.read(0, 16);
       const base = e.load('operand', e.operandOffset(c32(2)), 32);
       e.check(e.helper(helper, limit, e.size === 16 ? and(base, c32(0xffffff)) : base));
@@ -108,6 +120,5 @@ for (const [name, which] of [['sldt', 2], ['str', 3]] as const) {
     { sizes: [16] },
   );
 }
-define('lldt', 'r m', 'r', (e) => e.check(e.helper(Helper.loadLdt, e.read(0))), { sizes: [16] });
-define('ltr', 'r m', 'r', (e) => e.check(e.helper(Helper.loadTask, e.read(0))), { sizes: [16] });
+/** Checked afterwards: it may be the translation of this very code that goes. */
 define('invlpg', 'm', 'r', (e) => e.check(e.helper(Helper.invalidatePage, e.operandLinear())), { sizes: [8] });
