@@ -4,15 +4,16 @@ import { Machine, type RunEnd } from '../../src/machine/machine.ts';
 import { bhyve } from '../../src/machine/models/bhyve.ts';
 import { pc } from '../../src/machine/models/pc.ts';
 import { processorFactory } from '../../src/machine/processor-kit.ts';
-import { PROFILES } from '../../src/machine/profiles/index.ts';
+import { DEFAULT_PROFILE, PROFILES } from '../../src/machine/profiles/index.ts';
 import { Random } from '../silicon/random.ts';
 import { type Prologue, prologue, randomBytes, ROM_RAM_BYTES, scrambled, validRom } from './rom.ts';
+import { SCENARIOS, scenarioRom } from './scenarios.ts';
 
-export type Kind = 'bytes' | 'valid';
+export type Kind = 'bytes' | 'valid' | 'scenario';
 
 export interface Job {
   readonly kind: Kind;
-  /** Seeds first, first + 1… */
+  /** Seeds first, first + 1…; of scenarios, their numbers. */
   readonly first: number;
   readonly count: number;
   /** Instructions a ROM may run. */
@@ -45,13 +46,17 @@ export class Campaign {
   private readonly factory: ReturnType<typeof processorFactory>;
   private readonly prologue: Prologue;
 
-  constructor(interpreter: Uint8Array, index: EncodingIndex) {
+  constructor(
+    interpreter: Uint8Array,
+    private readonly index: EncodingIndex,
+  ) {
     this.factory = processorFactory(interpreter);
     this.prologue = prologue(index);
   }
 
   /** The machine that a seed stands for. */
   build(kind: Kind, seed: number): Described {
+    if (kind === 'scenario') return this.scenario(seed);
     const random = new Random(scrambled(seed) ^ 0x5bd1e995);
     const profile = random.pick(PROFILES);
     const model = random.pick([bhyve, pc]);
@@ -59,8 +64,27 @@ export class Campaign {
     const slice = random.pick([1, 7, 100, 1000, 1000, 10_000, 10_000, 10_000]);
     const mayWake = profile.name === 'illumos' || random.chance(0.02);
     const rom = kind === 'bytes' ? { bytes: randomBytes(seed), mode: 'bytes' } : validRom(this.prologue, seed, mayWake, model === bhyve);
-    const machine = new Machine({ model, profile, cpus, memoryBytes: ROM_RAM_BYTES, rom: rom.bytes, seed: random.u32(), slice, ledger: LEDGER }, this.factory);
+    const machine = new Machine(
+      { model, profile, cpus, memoryBytes: ROM_RAM_BYTES, rom: rom.bytes, seed: random.u32(), slice, ledger: LEDGER },
+      this.factory,
+    );
     return { machine, text: `${kind} seed ${seed}: ${model.name}, ${profile.name}, ${cpus} CPUs, slice ${slice}, ${rom.mode}` };
+  }
+
+  private scenario(number: number): Described {
+    const scenario = SCENARIOS[number];
+    if (!scenario) throw new Error(`there is no scenario ${number}, only 0 to ${SCENARIOS.length - 1}`);
+    const { name, model = 'bhyve', memoryBytes = ROM_RAM_BYTES, cpus = 1 } = scenario;
+    const options = {
+      model: model === 'pc' ? pc : bhyve,
+      profile: DEFAULT_PROFILE,
+      cpus,
+      memoryBytes,
+      rom: scenarioRom(scenario, this.index),
+      slice: 1000,
+      ledger: LEDGER,
+    };
+    return { machine: new Machine(options, this.factory), text: `scenario ${number}: ${name}` };
   }
 
   /** Runs one seed. @throws Error that says which property does not hold */
@@ -69,6 +93,8 @@ export class Campaign {
     try {
       const end = machine.run({ instructions });
       const name = check(machine, end, instructions);
+      const expected = kind === 'scenario' ? (SCENARIOS[seed]?.end ?? 'limit') : name;
+      if (name !== expected) throw new Error(`it ends as ${name}, not as ${expected}: ${JSON.stringify(end)}`);
       if (repeat) this.again(kind, seed, machine, instructions);
       return { instructions: machine.clock.instructions, end: name, text };
     } catch (error) {
@@ -84,7 +110,8 @@ export class Campaign {
       const before = machine.clock.instructions;
       const piece = random.chance(0.5) ? 1 + random.below(5) : 1 + random.below(20_000);
       machine.run({ instructions: Math.min(piece, instructions - before) });
-      if (machine.clock.instructions === before && machine.end === undefined) throw new Error(`run() of ${piece} instructions came back at once`);
+      if (machine.clock.instructions === before && machine.end === undefined)
+        throw new Error(`run() of ${piece} instructions came back at once`);
     }
     same(JSON.stringify(machine.end), JSON.stringify(first.end), 'end');
     same(machine.ledger.digestText, first.ledger.digestText, 'ledger digest');
@@ -103,7 +130,11 @@ export class Campaign {
 function check(machine: Machine, end: RunEnd, limit: number): string {
   const { clock, ledger } = machine;
   if (clock.instructions > limit) throw new Error(`${clock.instructions} instructions were run, not ${limit}`);
-  if (ledger.exitCount - ledger.firstExit + 1 > LEDGER.exits || ledger.ipiCount - ledger.firstIpi + 1 > LEDGER.ipis || ledger.eventCount - ledger.firstEvent + 1 > LEDGER.events)
+  if (
+    ledger.exitCount - ledger.firstExit + 1 > LEDGER.exits ||
+    ledger.ipiCount - ledger.firstIpi + 1 > LEDGER.ipis ||
+    ledger.eventCount - ledger.firstEvent + 1 > LEDGER.events
+  )
     throw new Error('a ring of the ledger holds more than it was made for');
   if (typeof end === 'string') {
     if (end !== 'limit') throw new Error(`run() came back with ${end}, for which nobody asked`);
@@ -113,7 +144,8 @@ function check(machine: Machine, end: RunEnd, limit: number): string {
   if (!END_KINDS.has(end.kind) || end.sentence === '' || machine.runState(end.vcpu) === undefined || end.icount !== clock.instructions)
     throw new Error(`no proper end: ${JSON.stringify(end)}`);
   if (machine.run({ instructions: 1000 }) !== end || clock.instructions !== end.icount) throw new Error('a machine that has ended went on');
-  if (end.exit !== 0 && end.exit >= ledger.firstExit && ledger.exitAt(end.exit) === undefined) throw new Error(`exit ${end.exit}, with which it ended, has no record`);
+  if (end.exit !== 0 && end.exit >= ledger.firstExit && ledger.exitAt(end.exit) === undefined)
+    throw new Error(`exit ${end.exit}, with which it ended, has no record`);
   return end.kind;
 }
 

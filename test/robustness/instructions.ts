@@ -37,16 +37,20 @@ const LAPIC = 0xfee00000;
 const IOAPIC = 0xfec00000;
 /** Ports somebody answers on one model or the other, without those of no return. */
 const PORTS = [
-  0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1, 0x40, 0x41, 0x42, 0x43, 0x61, 0x70, 0x71, 0x60, 0x80, 0x84, 0xb2, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd,
-  0x3fe, 0x3ff, 0x402, 0x408, 0x510, 0x511, 0x514, 0x518, 0xcf8, 0xcfc, 0xcfd, 0xcfe, 0xcff, 0xb008,
+  0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1, 0x40, 0x41, 0x42, 0x43, 0x61, 0x70, 0x71, 0x60, 0x80, 0x84, 0xb2, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc,
+  0x3fd, 0x3fe, 0x3ff, 0x402, 0x408, 0x510, 0x511, 0x514, 0x518, 0xcf8, 0xcfc, 0xcfd, 0xcfe, 0xcff, 0xb008,
 ];
 const FINAL_PORTS = [0x64, 0x92, 0xcf9, 0xf4, 0x400, 0x404, 0xb000, 0xb004];
-const MSRS = [0x10, 0x1b, 0xfe, 0x174, 0x175, 0x176, 0x179, 0x17a, 0x1a0, 0x200, 0x20f, 0x250, 0x268, 0x277, 0x2ff, 0x3a, 0x8b, 0xce, 0xc0000080, 0xc0000103, 0x40000000, 0x6e0, 0x802, 0x830];
+const MSRS = [
+  0x10, 0x1b, 0xfe, 0x174, 0x175, 0x176, 0x179, 0x17a, 0x1a0, 0x200, 0x20f, 0x250, 0x268, 0x277, 0x2ff, 0x3a, 0x8b, 0xce, 0xc0000080,
+  0xc0000103, 0x40000000, 0x6e0, 0x802, 0x830,
+];
 
 export const value = (random: Random): number => (random.chance(0.5) ? random.u32() : random.pick(EDGES));
 const dataAddress = ({ random, data, wild, flat }: Setting): number => {
   if (random.chance(wild)) return flat ? random.u32() : random.below(0x10000);
-  if (flat && random.chance(0.02)) return (random.pick([data.at, data.at + data.bytes, 0x1000]) + 0x1000 * random.below(16) - random.below(8)) >>> 0;
+  if (flat && random.chance(0.02))
+    return (random.pick([data.at, data.at + data.bytes, 0x1000]) + 0x1000 * random.below(16) - random.below(8)) >>> 0;
   return data.at + random.below(data.bytes - 16);
 };
 const slotAt = ({ random, slots, wild }: Setting): number => {
@@ -55,8 +59,10 @@ const slotAt = ({ random, slots, wild }: Setting): number => {
 };
 
 /** mov r32, imm32, whatever the code's size. */
-const load = (s: Setting, register: number, imm: number): number[] => (s.bits === 32 ? [0xb8 + register, ...le(imm, 4)] : [0x66, 0xb8 + register, ...le(imm, 4)]);
-const load16 = (s: Setting, register: number, imm: number): number[] => (s.bits === 16 ? [0xb8 + register, ...le(imm, 2)] : [0x66, 0xb8 + register, ...le(imm, 2)]);
+const load = (s: Setting, register: number, imm: number): number[] =>
+  s.bits === 32 ? [0xb8 + register, ...le(imm, 4)] : [0x66, 0xb8 + register, ...le(imm, 4)];
+const load16 = (s: Setting, register: number, imm: number): number[] =>
+  s.bits === 16 ? [0xb8 + register, ...le(imm, 2)] : [0x66, 0xb8 + register, ...le(imm, 2)];
 
 /** ModRM and what follows for a memory operand. Reads a register that was pointed somewhere good, or names the address outright. */
 function memory(s: Setting, reg: number, size: 2 | 4, address = dataAddress(s)): { before: number[]; bytes: number[] } {
@@ -65,7 +71,10 @@ function memory(s: Setting, reg: number, size: 2 | 4, address = dataAddress(s)):
     const target = address & 0xffff;
     if (random.chance(0.6)) return { before: [], bytes: [(reg << 3) | 6, ...le(target, 2)] };
     const rm = random.below(8);
-    return { before: [], bytes: random.chance(s.wild) || rm > 5 ? [0x40 | (reg << 3) | rm, random.below(256)] : [0x80 | (reg << 3) | rm, ...le(target, 2)] };
+    return {
+      before: [],
+      bytes: random.chance(s.wild) || rm > 5 ? [0x40 | (reg << 3) | rm, random.below(256)] : [0x80 | (reg << 3) | rm, ...le(target, 2)],
+    };
   }
   const kind = random.below(10);
   if (kind < 5) return { before: [], bytes: [(reg << 3) | 5, ...le(address, 4)] };
@@ -128,7 +137,7 @@ function aim(s: Setting, row: Row, { bytes, size }: { bytes: number[]; size: 2 |
   const at = slots.at;
   if (kind === 'Jb') {
     // Up to six slots ahead, now and then one or two back.
-    const to = (slot - (slot - at) % SLOT) + SLOT * (random.chance(0.12) ? -random.below(3) : 1 + random.below(6));
+    const to = slot - ((slot - at) % SLOT) + SLOT * (random.chance(0.12) ? -random.below(3) : 1 + random.below(6));
     bytes[bytes.length - 1] = (Math.min(to, at + SLOT * (slots.count - 1)) - end) & 0xff;
     return bytes;
   }
@@ -137,8 +146,14 @@ function aim(s: Setting, row: Row, { bytes, size }: { bytes: number[]; size: 2 |
 }
 
 /** Ports of a strict machine that take any byte. */
-const STRICT_PORTS = [0x21, 0xa1, 0x61, 0x70, 0x71, 0x80, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0xcf8, 0xcfc, 0xcfd, 0xcfe, 0xcff];
-const strictAccess = (s: Setting): number[] => [...load16(s, 2, s.random.pick(STRICT_PORTS)), ...(s.random.chance(0.5) ? load(s, 0, value(s.random)) : []), s.random.pick([0xec, 0xee])];
+const STRICT_PORTS = [
+  0x21, 0xa1, 0x61, 0x70, 0x71, 0x80, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0xcf8, 0xcfc, 0xcfd, 0xcfe, 0xcff,
+];
+const strictAccess = (s: Setting): number[] => [
+  ...load16(s, 2, s.random.pick(STRICT_PORTS)),
+  ...(s.random.chance(0.5) ? load(s, 0, value(s.random)) : []),
+  s.random.pick([0xec, 0xee]),
+];
 const strictWork = (s: Setting): number[] => {
   const { random } = s;
   const out8 = (p: number, v: number): number[] => [0xb0, v & 0xff, 0xe6, p];
@@ -148,13 +163,19 @@ const strictWork = (s: Setting): number[] => {
     case 1:
       return [...out8(0x70, random.pick([0x0a, 0x0b, 0x0c, random.below(128)])), ...out8(0x71, random.below(256))];
     case 2:
-      return [...load16(s, 2, 0xcf8), ...load(s, 0, (0x80000000 | (random.below(32) << 11) | (random.below(64) << 2)) >>> 0), ...(s.bits === 32 ? [] : [0x66]), 0xef];
+      return [
+        ...load16(s, 2, 0xcf8),
+        ...load(s, 0, (0x80000000 | (random.below(32) << 11) | (random.below(64) << 2)) >>> 0),
+        ...(s.bits === 32 ? [] : [0x66]),
+        0xef,
+      ];
     default:
       return [...out8(0x20, 0x20), ...out8(0xa0, 0x20)];
   }
 };
 
-const port = (s: Setting): number => (s.random.chance(s.wild) ? s.random.pick([...FINAL_PORTS, s.random.below(0x10000)]) : s.random.pick(PORTS));
+const port = (s: Setting): number =>
+  s.random.chance(s.wild) ? s.random.pick([...FINAL_PORTS, s.random.below(0x10000)]) : s.random.pick(PORTS);
 /** out dx, al and its kin, behind what sets dx. */
 const portAccess = (s: Setting): number[] => {
   const { random } = s;
@@ -179,13 +200,26 @@ const deviceWork = (s: Setting): number[] => {
     case 1:
       return [...out8(0x70, random.pick([0x0a, 0x0b, 0x0c, random.below(128)])), ...out8(0x71, random.below(256))];
     case 2:
-      return [...load16(s, 2, 0xcf8), ...load(s, 0, (0x80000000 | (random.below(4) << 11) | (random.below(4) << 8) | (random.below(64) << 2)) >>> 0), ...(s.bits === 32 ? [] : [0x66]), 0xef];
+      return [
+        ...load16(s, 2, 0xcf8),
+        ...load(s, 0, (0x80000000 | (random.below(4) << 11) | (random.below(4) << 8) | (random.below(64) << 2)) >>> 0),
+        ...(s.bits === 32 ? [] : [0x66]),
+        0xef,
+      ];
     case 3:
       return [...load16(s, 2, 0xcfc + random.below(4)), ...load(s, 0, value(random)), random.pick([0xee, 0xef, 0xec, 0xed])];
     case 4:
-      return [...load16(s, 2, random.pick([0x514, 0x518])), ...load(s, 0, random.pick([0, 0x00010000, 0x00000100, 0xffff0000, value(random)])), ...(s.bits === 32 ? [] : [0x66]), 0xef];
+      return [
+        ...load16(s, 2, random.pick([0x514, 0x518])),
+        ...load(s, 0, random.pick([0, 0x00010000, 0x00000100, 0xffff0000, value(random)])),
+        ...(s.bits === 32 ? [] : [0x66]),
+        0xef,
+      ];
     case 5:
-      return [...out8(random.pick([0x20, 0xa0]), random.pick([0x11, 0x20, 0x0a, 0x0b, 0x68, 0x60, 0x80, random.below(256)])), ...out8(random.pick([0x21, 0xa1]), random.below(256))];
+      return [
+        ...out8(random.pick([0x20, 0xa0]), random.pick([0x11, 0x20, 0x0a, 0x0b, 0x68, 0x60, 0x80, random.below(256)])),
+        ...out8(random.pick([0x21, 0xa1]), random.below(256)),
+      ];
     case 6:
       return [...load16(s, 2, random.pick([0x4d0, 0x4d1])), 0xb0, random.below(256), 0xee];
     default:
@@ -196,21 +230,45 @@ const deviceWork = (s: Setting): number[] => {
 const apic = (s: Setting): number[] => {
   const { random } = s;
   if (!s.flat) return [0x90];
-  const register = random.chance(0.9) ? random.pick([0x20, 0x30, 0x80, 0xb0, 0xd0, 0xe0, 0xf0, 0x100, 0x200, 0x280, 0x300, 0x310, 0x320, 0x340, 0x350, 0x370, 0x380, 0x390, 0x3e0]) : random.below(0x1000);
+  const register = random.chance(0.9)
+    ? random.pick([
+        0x20, 0x30, 0x80, 0xb0, 0xd0, 0xe0, 0xf0, 0x100, 0x200, 0x280, 0x300, 0x310, 0x320, 0x340, 0x350, 0x370, 0x380, 0x390, 0x3e0,
+      ])
+    : random.below(0x1000);
   const at = random.chance(0.75) ? LAPIC + register : IOAPIC + random.pick([0, 0x10, 0x10, 0x40, random.below(0x100)]);
   const prefix = s.bits === 32 ? [] : [0x66, 0x67];
-  if (random.chance(s.wild)) return [...prefix, random.pick([0x01, 0x29, 0x87, 0xff, 0x0b, 0x39]), ...memory(s, random.below(6), 4, at).bytes.slice(0, 6)];
-  const imm = random.pick([0, 0xff, 0x1ff, 0x10000, 0x20030, 0x30, 0xb, 1, 2, 0x4030, 0x44030, 0x84031, 0xc0032, 0x400, 0x80400, value(random)]);
+  if (random.chance(s.wild))
+    return [...prefix, random.pick([0x01, 0x29, 0x87, 0xff, 0x0b, 0x39]), ...memory(s, random.below(6), 4, at).bytes.slice(0, 6)];
+  const imm = random.pick([
+    0,
+    0xff,
+    0x1ff,
+    0x10000,
+    0x20030,
+    0x30,
+    0xb,
+    1,
+    2,
+    0x4030,
+    0x44030,
+    0x84031,
+    0xc0032,
+    0x400,
+    0x80400,
+    value(random),
+  ]);
   if (random.chance(0.5)) return [...prefix, 0xc7, 0x05, ...le(at, 4), ...le(safeIcr(s, register, imm), 4)];
   if (random.chance(0.5)) return [...prefix, 0x8b, (random.below(8) << 3) | 5, ...le(at, 4)];
   return [...load(s, 0, safeIcr(s, register, imm)), ...prefix, 0xa3, ...le(at, 4)];
 };
 /** INIT and STARTUP end the run of the code under test, and on an old host the machine: only when wild. */
-const safeIcr = (s: Setting, register: number, imm: number): number => (register === 0x300 && ((imm >>> 8) & 7) > 4 && !s.random.chance(s.wild * 5) ? imm & ~0x700 : imm);
+const safeIcr = (s: Setting, register: number, imm: number): number =>
+  register === 0x300 && ((imm >>> 8) & 7) > 4 && !s.random.chance(s.wild * 5) ? imm & ~0x700 : imm;
 
 const system = (s: Setting): number[] => {
   const { random, bits } = s;
-  const lgdt = (digit: number, at: number): number[] => (bits === 32 ? [0x0f, 0x01, (digit << 3) | 5, ...le(at, 4)] : [0x66, 0x67, 0x0f, 0x01, (digit << 3) | 5, ...le(at, 4)]);
+  const lgdt = (digit: number, at: number): number[] =>
+    bits === 32 ? [0x0f, 0x01, (digit << 3) | 5, ...le(at, 4)] : [0x66, 0x67, 0x0f, 0x01, (digit << 3) | 5, ...le(at, 4)];
   switch (random.below(24)) {
     case 0:
       return [0x0f, 0xa2];
@@ -226,7 +284,12 @@ const system = (s: Setting): number[] => {
       return [...load(s, 1, random.chance(0.9) ? random.pick(MSRS) : random.u32()), 0x0f, 0x32];
     case 6:
       // A WRMSR to APICBASE may take the local APIC away.
-      return [...load(s, 1, random.chance(s.wild) ? 0x1b : random.pick(MSRS.filter((m) => m !== 0x1b))), ...load(s, 0, value(random)), 0x0f, 0x30];
+      return [
+        ...load(s, 1, random.chance(s.wild) ? 0x1b : random.pick(MSRS.filter((m) => m !== 0x1b))),
+        ...load(s, 0, value(random)),
+        0x0f,
+        0x30,
+      ];
     case 7:
       return [0x0f, 0x20, 0xc0 | (random.pick([0, 2, 3, 4, random.below(8)]) << 3) | random.below(8)];
     case 8:
@@ -240,7 +303,9 @@ const system = (s: Setting): number[] => {
     case 12:
       return [0x0f, 0x20, 0xe0, 0x34, random.pick([0x80, 0x04, 0x08]), 0x0f, 0x22, 0xe0]; // CR4: PGE, TSD, DE
     case 13:
-      return random.chance(s.wild) ? [0x0f, 0x22, 0xc0 | (random.pick([0, 3, 4]) << 3) | random.below(8)] : [0x0f, 0x20, 0xc0, ...(bits === 32 ? [] : [0x66]), 0x35, ...le(0x10000, 4), 0x0f, 0x22, 0xc0]; // CR0: WP
+      return random.chance(s.wild)
+        ? [0x0f, 0x22, 0xc0 | (random.pick([0, 3, 4]) << 3) | random.below(8)]
+        : [0x0f, 0x20, 0xc0, ...(bits === 32 ? [] : [0x66]), 0x35, ...le(0x10000, 4), 0x0f, 0x22, 0xc0]; // CR0: WP
     case 14:
       return [0x0f, 0x01, 0x38 | (bits === 32 ? 5 : 6), ...le(dataAddress(s), bits / 8)]; // INVLPG
     case 15:
@@ -293,7 +358,13 @@ function padding(n: number, bits: 16 | 32): number[] {
   if (n > longest) return [...padding(longest, bits), ...padding(n - longest, bits)];
   if (n < 3) return [[], [0x90], [0x66, 0x90]][n] as number[];
   // NOP with a memory operand that is as long as it takes.
-  return bits === 32 && n >= 7 ? [0x0f, 0x1f, 0x80, ...le(0, 4)] : n === 3 ? [0x0f, 0x1f, 0x00] : n === 4 ? [0x0f, 0x1f, 0x40, 0] : [0x0f, 0x1f, 0x40, 0, ...padding(n - 4, bits)];
+  return bits === 32 && n >= 7
+    ? [0x0f, 0x1f, 0x80, ...le(0, 4)]
+    : n === 3
+      ? [0x0f, 0x1f, 0x00]
+      : n === 4
+        ? [0x0f, 0x1f, 0x40, 0]
+        : [0x0f, 0x1f, 0x40, 0, ...padding(n - 4, bits)];
 }
 
 /** One slot: an instruction with what comes before it, padded with NOPs to SLOT bytes. `slot`: its offset in CS. */

@@ -10,7 +10,22 @@ import { instruction, SLOT, value } from './instructions.ts';
 export const MODES = ['real', 'flat', 'paged', 'user', 'segmented'] as const;
 export type Mode = (typeof MODES)[number];
 /** How they are mixed. Without paging or limits, a flat segment soon leads to addresses that nobody answers, which ends the machine. */
-const MIX: readonly Mode[] = ['real', 'real', 'real', 'flat', 'paged', 'paged', 'paged', 'user', 'user', 'user', 'user', 'segmented', 'segmented', 'segmented'];
+const MIX: readonly Mode[] = [
+  'real',
+  'real',
+  'real',
+  'flat',
+  'paged',
+  'paged',
+  'paged',
+  'user',
+  'user',
+  'user',
+  'user',
+  'segmented',
+  'segmented',
+  'segmented',
+];
 
 /** RAM the ROMs count on. */
 export const ROM_RAM_BYTES = 0x200000;
@@ -333,7 +348,13 @@ export function validRom(p: Prologue, seed: number, mayWake: boolean, strict: bo
   view.setUint32(at('p_body'), body, true);
   view.setUint32(at('p_mode'), ['real', 'flat', 'paged', 'user', 'segmented'].indexOf(mode), true);
   view.setUint32(at('p_flags'), flags, true);
-  view.setUint32(at('p_pit'), random.chance(0.5) ? (random.pick(strict ? [0x30, 0x34, 0x36] : [0x30, 0x34, 0x36, 0x3a]) << 16) | random.pick([1, 2, 3, 100, 1000, 0xffff]) : 0, true);
+  view.setUint32(
+    at('p_pit'),
+    random.chance(0.5)
+      ? (random.pick(strict ? [0x30, 0x34, 0x36] : [0x30, 0x34, 0x36, 0x3a]) << 16) | random.pick([1, 2, 3, 100, 1000, 0xffff])
+      : 0,
+    true,
+  );
   view.setUint32(at('p_masks'), random.pick([0xffff, 0xfffe, 0xfffe, random.below(0x10000)]), true);
   view.setUint32(at('p_timer'), random.chance(0.5) ? random.pick([1, 2, 10, 1000, 100_000, 0xffffffff]) : 0, true);
   view.setUint32(at('p_lvt'), random.pick([0x20030, 0x20030, 0x30030, 0x30, 0x20000 | random.below(256)]), true);
@@ -407,7 +428,14 @@ function putTables(view: DataView, random: Random, at: (name: string) => number,
   for (let i = 0; i < 1024; i++) {
     let entry = (i << 12) | P | W | U | AD;
     if (i >= 0x10 && random.chance(0.3))
-      entry = random.pick([0, entry & ~W, entry & ~U, ((i ^ 1) << 12) | P | W | U | AD, ((0x10 + random.below(32)) << 12) | P | W | U | AD, ((random.chance(wild * 10) ? random.u32() : 0x100000 + random.below(0x100000)) & ~0xfff) | P | W | U | AD]);
+      entry = random.pick([
+        0,
+        entry & ~W,
+        entry & ~U,
+        ((i ^ 1) << 12) | P | W | U | AD,
+        ((0x10 + random.below(32)) << 12) | P | W | U | AD,
+        ((random.chance(wild * 10) ? random.u32() : 0x100000 + random.below(0x100000)) & ~0xfff) | P | W | U | AD,
+      ]);
     if (i === 1 || i >= 0x200) entry = i >= 0x200 && random.chance(1 - wild) ? 0 : entry;
     view.setUint32(at('pages') + i * 4, entry, true);
     view.setUint32(at('directory') + i * 4, random.chance(wild) ? value(random) | AD : 0, true);

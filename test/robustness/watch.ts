@@ -53,7 +53,9 @@ export async function watch(job: Job): Promise<Watched> {
   try {
     const result = await new Promise<Result>((resolve, reject) => {
       worker.once('message', resolve);
-      worker.once('error', (error) => reject(new Error(`${job.kind} seed ${Atomics.load(progress, 0)}: the worker died: ${error.message}`)));
+      worker.once('error', (error) =>
+        reject(new Error(`${job.kind} seed ${Atomics.load(progress, 0)}: the worker died: ${error.message}`)),
+      );
       const timer = setInterval(() => {
         const done = Atomics.load(progress, 1);
         const now = performance.now();

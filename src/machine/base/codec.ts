@@ -7,7 +7,19 @@
 import { checkState, StateError, type StateValue } from './state.ts';
 
 const Tag = {
-  null: 0, false: 1, true: 2, int: 3, float: 4, string: 5, array: 6, record: 7, uint8: 8, uint16: 9, uint32: 10, int32: 11, float64: 12,
+  null: 0,
+  false: 1,
+  true: 2,
+  int: 3,
+  float: 4,
+  string: 5,
+  array: 6,
+  record: 7,
+  uint8: 8,
+  uint16: 9,
+  uint32: 10,
+  int32: 11,
+  float64: 12,
 } as const;
 
 type Numbers = Uint16Array | Uint32Array | Int32Array | Float64Array;
@@ -58,7 +70,14 @@ class Writer {
   }
   private numbers(list: Numbers): void {
     const { length, BYTES_PER_ELEMENT: size } = list;
-    const tag = list instanceof Uint16Array ? Tag.uint16 : list instanceof Uint32Array ? Tag.uint32 : list instanceof Int32Array ? Tag.int32 : Tag.float64;
+    const tag =
+      list instanceof Uint16Array
+        ? Tag.uint16
+        : list instanceof Uint32Array
+          ? Tag.uint32
+          : list instanceof Int32Array
+            ? Tag.int32
+            : Tag.float64;
     this.count(tag, length);
     let at = this.take(length * size);
     for (let i = 0; i < length; i++, at += size) {
@@ -140,10 +159,22 @@ class Reader {
   private numbers(tag: number): Numbers {
     const size = tag === Tag.uint16 ? 2 : tag === Tag.float64 ? 8 : 4;
     const length = this.count(size);
-    const list = tag === Tag.uint16 ? new Uint16Array(length) : tag === Tag.uint32 ? new Uint32Array(length) : tag === Tag.int32 ? new Int32Array(length) : new Float64Array(length);
+    const list =
+      tag === Tag.uint16
+        ? new Uint16Array(length)
+        : tag === Tag.uint32
+          ? new Uint32Array(length)
+          : tag === Tag.int32
+            ? new Int32Array(length)
+            : new Float64Array(length);
     let at = this.take(length * size);
     for (let i = 0; i < length; i++, at += size)
-      list[i] = tag === Tag.uint16 ? this.view.getUint16(at, true) : tag === Tag.float64 ? this.view.getFloat64(at, true) : this.view.getInt32(at, true);
+      list[i] =
+        tag === Tag.uint16
+          ? this.view.getUint16(at, true)
+          : tag === Tag.float64
+            ? this.view.getFloat64(at, true)
+            : this.view.getInt32(at, true);
     return list;
   }
   value(depth: number): StateValue {

@@ -148,7 +148,9 @@ export class Window {
     const wraps = !down && top === 0xffffffff;
     this.setRange(at, readable, bottom, wraps ? top + 8 : top);
     this.setRange(at + 16, writable, bottom, wraps ? top + 8 : top);
-    if (k === Segment.CS) this.view.setUint32(State.wholePages, Math.max(limit - 4094, 0), true);
+    if (k !== Segment.CS) return;
+    const linkable = rights & Rights.big ? limit : Math.min(limit, 0xffff); // 16-bit branches wrap there
+    this.view.setUint32(State.wholePages, Math.max(linkable - 4094, 0), true);
   }
   private setRange(at: number, allowed: boolean, bottom: number, top: number): void {
     const { view } = this;

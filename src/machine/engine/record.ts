@@ -365,7 +365,8 @@ export class Records {
       } else if (o.kind === Operand.nearBranch) {
         immediate = n.target;
         high = immediate < 0 ? -1 : 0;
-        branches.push({ record: p, target: n.target });
+        // A 16-bit branch in 32-bit code leaves its page unless EIP is below 64 KiB, which a record cannot know.
+        if (o.size === 32 || (context & Context.code32) === 0) branches.push({ record: p, target: n.target });
       } else if (o.kind === Operand.farBranch) {
         immediate = n.farOffset;
         high = n.farSelector;

@@ -80,15 +80,16 @@ export class Paging {
   }
   /** The translation without any effect on the guest; -1 where there is none. For the debugger. */
   peek(linear: number): number {
-    const { view } = this;
-    if ((view.getInt32(CR0, true) & PG) === 0) return (linear & this.physical.a20Mask) >>> 0;
+    const { view, physical } = this;
+    const reached = (address: number): number => (address & physical.a20Mask) >>> 0;
+    if ((view.getInt32(CR0, true) & PG) === 0) return reached(linear);
     const entry = this.find(linear);
-    if (entry >= 0) return (((this.words[(entry >>> 2) + 1] as number) & ~0xfff) | (linear & 0xfff)) >>> 0;
-    const pde = this.physical.read32(((view.getInt32(CR3, true) & ~0xfff) + ((linear >>> 22) << 2)) >>> 0);
+    if (entry >= 0) return reached(((this.words[(entry >>> 2) + 1] as number) & ~0xfff) | (linear & 0xfff));
+    const pde = physical.read32(reached((view.getInt32(CR3, true) & ~0xfff) + ((linear >>> 22) << 2)));
     if ((pde & P) === 0) return -1;
-    if (pde & PS && view.getInt32(CR4, true) & PSE) return ((pde & 0xffc00000) | (linear & 0x3fffff)) >>> 0;
-    const pte = this.physical.read32(((pde & ~0xfff) + (((linear >>> 12) & 0x3ff) << 2)) >>> 0);
-    return pte & P ? ((pte & ~0xfff) | (linear & 0xfff)) >>> 0 : -1;
+    if (pde & PS && view.getInt32(CR4, true) & PSE) return reached((pde & 0xffc00000) | (linear & 0x3fffff));
+    const pte = physical.read32(reached((pde & ~0xfff) + (((linear >>> 12) & 0x3ff) << 2)));
+    return pte & P ? reached((pte & ~0xfff) | (linear & 0xfff)) : -1;
   }
 
   /** The entry that holds this page, or -1. */

@@ -50,7 +50,7 @@ export const State = {
   /** Why generated code returned (Leave). */
   reason: 0x228,
   eip: 0x22c,
-  /** Code pages whose page slot (unsigned) is below this lie wholly in the code segment: CS limit - 4094, or 0. Derived from `segments`. */
+  /** Code pages whose page slot (unsigned) is below this lie wholly in the code segment (of 16-bit code: in its first 64 KiB). Derived from `segments`. */
   wholePages: 0x230,
   /** 32 bytes for values handed over by TypeScript: an access that is no plain RAM access is answered here. */
   scratch: 0x240,

@@ -12,10 +12,12 @@ export interface Position {
 }
 
 /** Are these the same moment? */
-export const samePosition = (a: Position, b: Position): boolean => a.icount === b.icount && a.timeNs === b.timeNs && a.progress === b.progress;
+export const samePosition = (a: Position, b: Position): boolean =>
+  a.icount === b.icount && a.timeNs === b.timeNs && a.progress === b.progress;
 
 /** Is `a` the same moment as `b`, or an earlier one? */
-export const notAfter = (a: Position, b: Position): boolean => a.icount < b.icount || (a.icount === b.icount && a.timeNs <= b.timeNs && a.progress <= b.progress);
+export const notAfter = (a: Position, b: Position): boolean =>
+  a.icount < b.icount || (a.icount === b.icount && a.timeNs <= b.timeNs && a.progress <= b.progress);
 
 /** A moment that one can come back to. */
 export interface Checkpoint extends Position {

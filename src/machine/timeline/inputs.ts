@@ -31,7 +31,8 @@ export function checkInput(machine: Rewindable, input: Input): void {
   switch (input.kind) {
     case 'bytes': {
       const known = receivers(machine);
-      if (!known.includes(input.device)) throw new InputError(`no device "${input.device}" takes bytes; there are ${known.join(', ') || 'none'}`);
+      if (!known.includes(input.device))
+        throw new InputError(`no device "${input.device}" takes bytes; there are ${known.join(', ') || 'none'}`);
       return;
     }
     case 'memory':

@@ -9,7 +9,18 @@
  */
 import { decodeState } from '../base/codec.ts';
 import type { StateValue } from '../base/state.ts';
-import { type Checkpoint, type KeptCheckpoint, notAfter, type PageContent, Pages, type Position, samePosition, sizeOf, type Thinning, victim } from './checkpoint.ts';
+import {
+  type Checkpoint,
+  type KeptCheckpoint,
+  notAfter,
+  type PageContent,
+  Pages,
+  type Position,
+  samePosition,
+  sizeOf,
+  type Thinning,
+  victim,
+} from './checkpoint.ts';
 import { applyInput, checkInput, type Input, InputLog, type LoggedInput } from './inputs.ts';
 import { encodeParts, isZero, PageHashes, stateHash } from './state-hash.ts';
 import type { Limit, Ran, Rewindable } from './subject.ts';
@@ -153,7 +164,9 @@ export class Timeline {
     this.notice();
     const left = this.courses.slice(checkpoint.course).some(({ at, inputs }) => !notAfter(checkpoint, at) || checkpoint.inputs > inputs);
     if (left)
-      throw new TimelineError(`instruction ${checkpoint.icount}: the run has taken another course since that checkpoint, by an input or an edit before it`);
+      throw new TimelineError(
+        `instruction ${checkpoint.icount}: the run has taken another course since that checkpoint, by an input or an edit before it`,
+      );
     if (!notAfter(this.oldest, checkpoint)) throw this.tooEarly(checkpoint.icount);
     const index = this.kept.findIndex((k) => samePosition(k, checkpoint) && k.inputs === checkpoint.inputs);
     if (index >= 0 && index <= this.current && notAfter(checkpoint, this.position)) return this.putBack(index);
@@ -174,7 +187,8 @@ export class Timeline {
     if (icount < this.earliest) throw this.tooEarly(icount);
     const known = Math.min(icount, this.latest);
     this.silently(() => this.seek(known));
-    while (this.machine.clock.instructions < icount && this.machine.end === undefined) this.run({ instructions: icount - this.machine.clock.instructions });
+    while (this.machine.clock.instructions < icount && this.machine.end === undefined)
+      this.run({ instructions: icount - this.machine.clock.instructions });
   }
 
   /**
@@ -182,7 +196,8 @@ export class Timeline {
    * @throws TimelineError for a count that is none
    */
   back(instructions = 1): void {
-    if (!Number.isSafeInteger(instructions) || instructions < 0) throw new TimelineError(`${instructions} instructions back: it must be a whole number from 0`);
+    if (!Number.isSafeInteger(instructions) || instructions < 0)
+      throw new TimelineError(`${instructions} instructions back: it must be a whole number from 0`);
     this.goTo(Math.max(this.machine.clock.instructions - instructions, this.earliest));
   }
 
@@ -250,7 +265,8 @@ export class Timeline {
         continue;
       }
       const here = this.kept[this.current] as KeptCheckpoint;
-      if (next === undefined && this.first && position.icount - here.icount >= this.options.every && samePosition(position, this.furthest)) this.keep();
+      if (next === undefined && this.first && position.icount - here.icount >= this.options.every && samePosition(position, this.furthest))
+        this.keep();
       return;
     }
   }
@@ -260,6 +276,7 @@ export class Timeline {
     if (low !== next.mark.low || high !== next.mark.high || writes !== next.mark.writes) throw this.parted(next.icount);
     this.current++;
     this.first = next.first;
+    this.machine.memory.trackWrites(); // what was written before counts no more
   }
   /** On to a moment with the present icount, in the smallest steps there are: from one thing that the machine tells to the next. */
   private creep(to: Position, silent: boolean): void {
@@ -359,7 +376,13 @@ export class Timeline {
     if (here !== undefined && (this.current < this.kept.length - 1 || !samePosition(this.position, this.furthest)))
       for (const page of here.pages.numbers()) pages.put(page, this.content(page));
     const checkpoint = {
-      ...this.position, inputs: log.applied, course: this.courses.length, first, parts: encodeParts(machine), mark: machine.ledger.mark(), pages,
+      ...this.position,
+      inputs: log.applied,
+      course: this.courses.length,
+      first,
+      parts: encodeParts(machine),
+      mark: machine.ledger.mark(),
+      pages,
     };
     this.current++;
     this.kept.splice(this.current, 0, checkpoint);

@@ -7,7 +7,7 @@ import { EventKind } from '../ledger/records.ts';
 import { INSTRUCTION_NS } from '../time/clock.ts';
 import type { InterruptLines } from './interrupts.ts';
 import { SuspendHow } from './runstate.ts';
-import { whyStuck } from './stuck.ts';
+import { nextWakingNs, whyStuck } from './stuck.ts';
 import type { Userspace } from './userspace.ts';
 import { type Vcpu, Waiting } from './vcpu.ts';
 import type { Vm } from './vm.ts';
@@ -174,7 +174,8 @@ export class Schedule implements Stateful<ScheduleState> {
   private idle(untilNs: number): void {
     const { vm } = this;
     const { clock } = vm;
-    const due = clock.nextDueNs;
+    // When many alarms have woken nobody, those that cannot are passed over and ring late: a timer of a few ns must not hold up the others.
+    const due = this.fruitless < ASK_EVERY ? clock.nextDueNs : Math.max(nextWakingNs(vm, this.lines), clock.nextDueNs);
     if (due === Number.POSITIVE_INFINITY || (this.fruitless % ASK_EVERY === 0 && !this.restsOnly())) {
       const vcpus = whyStuck(vm, this.lines);
       if (vcpus !== undefined)

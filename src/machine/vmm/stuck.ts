@@ -11,20 +11,27 @@ import { VRS } from './runstate.ts';
 import { type Vcpu, Waiting } from './vcpu.ts';
 import type { Vm } from './vm.ts';
 
-/** Could one of the alarms that are scheduled wake this vCPU? When in doubt: yes. */
-const mayWakeByAlarm = (vm: Vm, lines: InterruptLines, v: Vcpu): boolean => {
-  if (v.waiting !== Waiting.hlt) return false; // a parked vCPU needs INIT or SIPI, which only another vCPU sends
+/** When the first of the scheduled alarms is due that could wake this vCPU, in ns, or Infinity. When in doubt, an alarm can. */
+const nextAlarm = (vm: Vm, lines: InterruptLines, v: Vcpu): number => {
+  if (v.waiting !== Waiting.hlt) return Number.POSITIVE_INFINITY; // a parked vCPU needs INIT or SIPI, which only another vCPU sends
   const lapic = vm.lapic(v.id);
-  for (const { name } of vm.clock.pending()) {
+  for (const { name, dueNs } of vm.clock.pending()) {
     const timerOf = /^vlapic\.(\d+)\.timer$/.exec(name);
     if (timerOf) {
-      if (Number(timerOf[1]) === v.id && v.interruptsEnabled && timerInterrupts(lapic)) return true;
+      if (Number(timerOf[1]) === v.id && v.interruptsEnabled && timerInterrupts(lapic)) return dueNs;
       continue;
     }
     const irq = lines.irqOfAlarm.get(name);
-    if (irq === undefined || lines.mayInterrupt(irq, lapic, !v.interruptsEnabled)) return true;
+    if (irq === undefined || lines.mayInterrupt(irq, lapic, !v.interruptsEnabled)) return dueNs;
   }
-  return false;
+  return Number.POSITIVE_INFINITY;
+};
+
+/** When the first alarm is due that could wake any vCPU, in ns; Infinity: none could. Only to be asked while every vCPU waits. */
+export const nextWakingNs = (vm: Vm, lines: InterruptLines): number => {
+  let first = Number.POSITIVE_INFINITY;
+  for (const v of vm.vcpus) if (v.active) first = Math.min(first, nextAlarm(vm, lines, v));
+  return first;
 };
 
 /** Is the local APIC's timer interrupt unmasked, and of a class that is not held back? A vCPU that sleeps cannot lower its priority. */
@@ -51,6 +58,6 @@ const sentence = (vm: Vm, v: Vcpu): string => {
 
 /** Undefined while something can still happen; else why not, for each vCPU. Only to be asked while every vCPU waits. */
 export const whyStuck = (vm: Vm, lines: InterruptLines): string[] | undefined => {
-  for (const v of vm.vcpus) if (v.active && mayWakeByAlarm(vm, lines, v)) return undefined;
+  if (nextWakingNs(vm, lines) !== Number.POSITIVE_INFINITY) return undefined;
   return vm.vcpus.map((v) => sentence(vm, v));
 };

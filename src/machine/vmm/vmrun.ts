@@ -371,6 +371,8 @@ export class VmRun {
       v.pendingExtInt = false;
       const vector = vm.pic?.acknowledge() ?? 0;
       vm.event(v, EventKind.extInt, vector, 0);
+      // The acknowledge cycles last as long as an instruction: an 8259 that interrupts without end (automatic EOI, a level that stays) stops no clock.
+      vm.clock.retire(1);
       return this.deliver(v, vector, EventType.external);
     }
     const vector = lapic.pendingInterrupt();

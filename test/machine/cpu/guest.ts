@@ -116,7 +116,12 @@ export class Guest {
   /** All registers that programs see, and `bytes` of memory from `at` on. */
   snapshot(at = 0, bytes = 0): string {
     const lines = PROGRAM_REGISTERS.map((name) => `${name} ${this.get(name).toString(16)}`);
-    if (bytes) lines.push(Buffer.from(this.cpu.physical.readBytes(at, bytes)).toString('hex').replace(/(00){4,}/g, '..'));
+    if (bytes)
+      lines.push(
+        Buffer.from(this.cpu.physical.readBytes(at, bytes))
+          .toString('hex')
+          .replace(/(00){4,}/g, '..'),
+      );
     return lines.join('\n');
   }
 

@@ -8,23 +8,46 @@ const at3 = (source: string): string => flat(source, 3).run();
 
 describe('privileged instructions', () => {
   const privileged = [
-    'hlt', 'clts', 'invd', 'wbinvd', 'rdmsr', 'wrmsr', 'mov eax, cr0', 'mov eax, cr2', 'mov eax, cr3', 'mov eax, cr4', 'mov cr0, eax', 'mov cr3, eax', 'mov cr4, eax',
-    'mov eax, dr7', 'mov dr7, eax', 'lmsw ax', 'lgdt [0x10000]', 'lidt [0x10000]', 'lldt ax', 'ltr ax', 'invlpg [0]',
+    'hlt',
+    'clts',
+    'invd',
+    'wbinvd',
+    'rdmsr',
+    'wrmsr',
+    'mov eax, cr0',
+    'mov eax, cr2',
+    'mov eax, cr3',
+    'mov eax, cr4',
+    'mov cr0, eax',
+    'mov cr3, eax',
+    'mov cr4, eax',
+    'mov eax, dr7',
+    'mov dr7, eax',
+    'lmsw ax',
+    'lgdt [0x10000]',
+    'lidt [0x10000]',
+    'lldt ax',
+    'ltr ax',
+    'invlpg [0]',
   ];
   it.each(privileged)('%s at level 3 raises #GP(0)', (source) => {
     const g = flat(`here: ${source}`, 3);
     expect(g.run()).toBe('#GP(0)');
     expect(g.frame().eip).toBe(g.label('here'));
   });
-  it.each(['lgdt [eax]', 'lidt [eax]', 'lldt [eax]', 'ltr [eax]', 'lmsw [eax]'])('%s at level 3 raises #GP(0) before it looks at memory', (source) => {
-    const g = flat(source, 3);
-    g.write32(0x20000, 0x21007);
-    for (let page = 0; page < 0x20; page++) g.write32(0x21000 + page * 4, (page << 12) | 7);
-    g.set({ eax: 0x800000, cr3: 0x20000, cr0: 0x80000011 });
-    expect(g.run()).toBe('#GP(0)');
-  });
-  it.each(['sgdt [0x10000]', 'sidt [0x10000]', 'sldt ax', 'str ax', 'smsw ax', 'cpuid', 'rdtsc', 'lahf', 'pushfd'])('%s is for everybody', (source) =>
-    expect(at3(source)).toBe('int 30'),
+  it.each(['lgdt [eax]', 'lidt [eax]', 'lldt [eax]', 'ltr [eax]', 'lmsw [eax]'])(
+    '%s at level 3 raises #GP(0) before it looks at memory',
+    (source) => {
+      const g = flat(source, 3);
+      g.write32(0x20000, 0x21007);
+      for (let page = 0; page < 0x20; page++) g.write32(0x21000 + page * 4, (page << 12) | 7);
+      g.set({ eax: 0x800000, cr3: 0x20000, cr0: 0x80000011 });
+      expect(g.run()).toBe('#GP(0)');
+    },
+  );
+  it.each(['sgdt [0x10000]', 'sidt [0x10000]', 'sldt ax', 'str ax', 'smsw ax', 'cpuid', 'rdtsc', 'lahf', 'pushfd'])(
+    '%s is for everybody',
+    (source) => expect(at3(source)).toBe('int 30'),
   );
   it('RDTSC at level 3 raises #GP(0) while CR4.TSD is set', () => {
     const g = flat('rdtsc', 3);
@@ -122,7 +145,8 @@ describe('control registers', () => {
     expect(g.get('ebx')).toBe(0x11);
   });
   it('a bit of CR4 that is not there raises #GP(0)', () => {
-    for (const bit of [1, 2, 0x20, 0x200, 0x400, 0x800, 0x10000, 0x80000000]) expect(flat(`mov eax, ${bit}; mov cr4, eax`).run(), bit.toString(16)).toBe('#GP(0)');
+    for (const bit of [1, 2, 0x20, 0x200, 0x400, 0x800, 0x10000, 0x80000000])
+      expect(flat(`mov eax, ${bit}; mov cr4, eax`).run(), bit.toString(16)).toBe('#GP(0)');
     expect(flat('mov eax, 0x90; mov cr4, eax').run()).toBe('hlt');
   });
   it('CR1 and CR5 to CR7 raise #UD', () => {
@@ -154,7 +178,9 @@ describe('control registers', () => {
     expect(g.get('ebx')).toBe(0x11);
   });
   it('leaving protected mode goes on with the segments as they are', () => {
-    const g = new Guest().flat16('mov eax, cr0; and al, 0xfe; mov cr0, eax; jmp 0:next; next: mov ax, 0x1000; mov ds, ax; mov byte [0], 0x42');
+    const g = new Guest().flat16(
+      'mov eax, cr0; and al, 0xfe; mov cr0, eax; jmp 0:next; next: mov ax, 0x1000; mov ds, ax; mov byte [0], 0x42',
+    );
     expect(g.run()).toBe('hlt');
     expect(g.read8(0x10000)).toBe(0x42);
     expect(g.registers('cs', 'cr0')).toEqual({ cs: 0, cr0: 0x10 });
@@ -234,7 +260,13 @@ describe('instructions that are not there raise #UD', () => {
     expect(g.frame().eip).toBe(CODE);
   });
   it('LOCK before an instruction that cannot be locked', () => {
-    for (const bytes of [[0xf0, 0x90], [0xf0, 0x89, 0xc0], [0xf0, 0x8b, 0x00], [0xf0, 0x01, 0xc0], [0xf0, 0x3b, 0x00]]) {
+    for (const bytes of [
+      [0xf0, 0x90],
+      [0xf0, 0x89, 0xc0],
+      [0xf0, 0x8b, 0x00],
+      [0xf0, 0x01, 0xc0],
+      [0xf0, 0x3b, 0x00],
+    ]) {
       const g = flat('nop');
       g.write8(g.get('eip'), ...bytes);
       expect(g.run(), String(bytes)).toBe('#UD');

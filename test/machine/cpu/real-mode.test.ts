@@ -263,4 +263,3 @@ describe('instructions that real-address mode does not know', () => {
   for (const source of ['lldt ax', 'ltr ax', 'sldt ax', 'str ax', 'arpl ax, bx', 'verr ax', 'lar ax, bx', 'lsl ax, bx'])
     it(`${source} raises #UD`, () => expect(real(source).run()).toBe('#UD'));
 });
-

@@ -23,7 +23,12 @@ describe('loading a data segment', () => {
   it('takes base, limit and rights from the descriptor', () => {
     const g = withDescriptor('mov ax, FREE; mov fs, ax', descriptor(0x12345678, 0xabcde, dpl(DATA_RW, 0), 0x4));
     expect(g.run()).toBe('hlt');
-    expect(g.registers('fs', 'fs.base', 'fs.limit', 'fs.access')).toEqual({ fs: FREE, 'fs.base': 0x12345678, 'fs.limit': 0xabcde, 'fs.access': 0x4093 });
+    expect(g.registers('fs', 'fs.base', 'fs.limit', 'fs.access')).toEqual({
+      fs: FREE,
+      'fs.base': 0x12345678,
+      'fs.limit': 0xabcde,
+      'fs.access': 0x4093,
+    });
   });
   it('with G set the limit counts 4 KiB units: FFFFFh is 4 GiB', () => {
     const g = withDescriptor('mov ax, FREE; mov fs, ax', descriptor(0, 0x12, DATA_RW, 0xc));
@@ -84,7 +89,10 @@ describe('loading a data segment', () => {
     expect(g.registers('ds', 'ds.base', 'ds.limit')).toEqual({ ds: DATA0, 'ds.base': 0, 'ds.limit': 0xffffffff });
   });
   it('the hidden part stays when the table changes, until the next load', () => {
-    const g = withDescriptor(`mov ax, FREE; mov fs, ax; mov dword [${GDT + FREE + 4}], 0; mov al, [fs:0x10]`, descriptor(DATA, 0xffff, DATA_RW));
+    const g = withDescriptor(
+      `mov ax, FREE; mov fs, ax; mov dword [${GDT + FREE + 4}], 0; mov al, [fs:0x10]`,
+      descriptor(DATA, 0xffff, DATA_RW),
+    );
     g.write8(DATA + 0x10, 0x66);
     expect(g.run()).toBe('hlt');
     expect(g.get('al')).toBe(0x66);
@@ -113,7 +121,8 @@ describe('loading SS', () => {
     expect(outcome('mov ax, FREE; mov ss, ax', descriptor(0, 0xffff, DATA_RO))).toBe('#GP(40)');
     expect(outcome('mov ax, FREE; mov ss, ax', descriptor(0, 0xffff, CODE_READ))).toBe('#GP(40)');
   });
-  it('not present raises #SS(selector)', () => expect(outcome('mov ax, FREE; mov ss, ax', descriptor(0, 0xffff, DATA_RW & 0x7f))).toBe('#SS(40)'));
+  it('not present raises #SS(selector)', () =>
+    expect(outcome('mov ax, FREE; mov ss, ax', descriptor(0, 0xffff, DATA_RW & 0x7f))).toBe('#SS(40)'));
   it('B decides whether SP or ESP is the stack pointer', () => {
     const small = withDescriptor('mov ax, FREE; mov ss, ax; mov esp, 0x12346000; push dword 7; hlt', descriptor(DATA, 0xffff, DATA_RW));
     small.run();
@@ -128,7 +137,10 @@ describe('loading SS', () => {
     expect([g.get('esp'), g.read16(DATA + 0xfffe)]).toEqual([0xfffe, 0x5a5a]);
   });
   it('LSS loads SS and ESP together', () => {
-    const g = withDescriptor(`mov dword [${DATA}], 0x5000; mov word [${DATA + 4}], FREE; lss esp, [${DATA}]; push dword 9`, descriptor(DATA, 0xffff, DATA_RW));
+    const g = withDescriptor(
+      `mov dword [${DATA}], 0x5000; mov word [${DATA + 4}], FREE; lss esp, [${DATA}]; push dword 9`,
+      descriptor(DATA, 0xffff, DATA_RW),
+    );
     g.run();
     expect(g.registers('ss', 'esp')).toEqual({ ss: FREE, esp: 0x4ffc });
     expect(g.read32(DATA + 0x4ffc)).toBe(9);
@@ -141,7 +153,8 @@ describe('loading SS', () => {
 });
 
 describe('what a segment permits', () => {
-  const use = (access: number, source: string, limit = 0xfff, flags = 0x4): string => outcome(`mov ax, FREE; mov fs, ax; ${source}`, descriptor(DATA, limit, access, flags));
+  const use = (access: number, source: string, limit = 0xfff, flags = 0x4): string =>
+    outcome(`mov ax, FREE; mov fs, ax; ${source}`, descriptor(DATA, limit, access, flags));
   it('a write to read-only data or to code raises #GP(0), a read does not', () => {
     for (const access of [DATA_RO, CODE_READ]) {
       expect(use(access, 'mov byte [fs:0], 1')).toBe('#GP(0)');
@@ -237,6 +250,29 @@ describe('16-bit segments', () => {
     g.setDescriptor(FREE, descriptor(0, g.label('next') + 2, CODE_READ, 0x4));
     expect(g.run()).toBe('#GP(0)');
     expect(g.frame().eip).toBe(g.label('next') + 3);
+  });
+});
+
+describe('branches with a 16-bit operand', () => {
+  it('in 32-bit code cut EIP to 16 bits, even to an instruction of the same page', () => {
+    const g = new Guest().flat('jmp 0x18000');
+    g.put(
+      'mov ecx, 2; here: inc eax; o16 jz there; inc ebx; there: dec ecx; jnz here; cmp al, al; o16 jz there2; nop; there2: hlt',
+      0x18000,
+    );
+    g.set({ eax: 0, ebx: 0 });
+    const beyond = g.label('there2') & 0xffff;
+    g.write8(beyond, 0xf4);
+    expect(g.run()).toBe('hlt');
+    expect(g.registers('eip', 'ebx')).toEqual({ eip: beyond + 1, ebx: 2 });
+  });
+  it('in 16-bit code beyond 64 KiB likewise', () => {
+    const g = new Guest().flat16('jmp dword 0x18000');
+    g.cpu.window.setSegment(1, FREE, 0, 0xfffff, 0x809b);
+    g.put('inc ax; cmp al, al; jz there; nop; there: hlt', 0x18000, 0x18000, 16);
+    g.write8(g.label('there') & 0xffff, 0xf4);
+    expect(g.run()).toBe('hlt');
+    expect(g.get('eip')).toBe((g.label('there') & 0xffff) + 1);
   });
 });
 

@@ -9,7 +9,10 @@ const TF = 'pushfd; or dword [esp], 0x100; popfd';
 /** The EIPs that single-step traps report, by a #DB handler that logs them at DATA and goes on. */
 function traps(source: string, level: 0 | 3 = 0): { guest: Guest; at: string[] } {
   const g = flat(source, level);
-  g.put(`push eax; push ebx; mov ebx, [ss:${DATA - 4}]; mov eax, [esp+8]; mov [ss:ebx], eax; add dword [ss:${DATA - 4}], 4; pop ebx; pop eax; iretd`, 0x9000);
+  g.put(
+    `push eax; push ebx; mov ebx, [ss:${DATA - 4}]; mov eax, [esp+8]; mov [ss:ebx], eax; add dword [ss:${DATA - 4}], 4; pop ebx; pop eax; iretd`,
+    0x9000,
+  );
   g.setGate(1, gate(CODE0, 0x9000, 0x8e));
   g.write32(DATA - 4, DATA);
   g.run();
@@ -55,11 +58,16 @@ describe('TF', () => {
     expect(traps(`push ss; ${TF}; a: pop ss; b: nop; c: nop; d: hlt`).at).toEqual(['c', 'd']);
   });
   it('LSS does not', () => {
-    expect(traps(`mov dword [0x600], ${STACK}; mov dword [0x604], ${DATA0}; ${TF}; a: lss esp, [0x600]; b: nop; c: hlt`).at).toEqual(['b', 'c']);
+    expect(traps(`mov dword [0x600], ${STACK}; mov dword [0x604], ${DATA0}; ${TF}; a: lss esp, [0x600]; b: nop; c: hlt`).at).toEqual([
+      'b',
+      'c',
+    ]);
   });
   it('STI does not', () => expect(traps(`${TF}; a: sti; b: nop; c: cli; d: hlt`).at).toEqual(['b', 'c', 'd']));
   it('IRET to level 3 with TF set traps after the first instruction there', () => {
-    const g = flat(`push dword ${DATA3}; push dword 0x7800; push dword 0x102; push dword 0x1b; push dword user; iretd; user: nop; then: nop; int 0x30`);
+    const g = flat(
+      `push dword ${DATA3}; push dword 0x7800; push dword 0x102; push dword 0x1b; push dword user; iretd; user: nop; then: nop; int 0x30`,
+    );
     expect(g.run()).toBe('#DB');
     expect(g.frame()).toMatchObject({ eip: g.label('then'), cs: 0x1b });
   });
@@ -134,7 +142,8 @@ describe('the interrupt window', () => {
   };
   it('opens one instruction after STI', () => expect(opens('nop; sti; nop; here: nop; nop')).toBe(0));
   it('opens right after POPF', () => expect(opens('push dword 0x202; popfd; here: nop; nop')).toBe(0));
-  it('opens right after IRET', () => expect(opens(`push dword 0x202; push dword ${CODE0}; push dword here; iretd; nop; here: nop`)).toBe(0));
+  it('opens right after IRET', () =>
+    expect(opens(`push dword 0x202; push dword ${CODE0}; push dword here; iretd; nop; here: nop`)).toBe(0));
   it('opens after the shadow of MOV SS', () => expect(opens(`mov ax, ${DATA0}; push dword 0x202; popfd; here: nop`)).toBe(0));
   it('without being asked for, nothing stops', () => {
     const g = flat('sti; nop; nop');

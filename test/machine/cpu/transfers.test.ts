@@ -1,7 +1,24 @@
 /** Far transfers and events between privilege levels (SDM vol. 3, "Privilege Level Checking When Transferring Program Control", "Exception- or Interrupt-Handler Procedures"). */
 import { describe, expect, it } from 'vitest';
 import { EventType, Stop } from '../../../src/machine/cpu/processor.ts';
-import { CODE, CODE0, CODE3, DATA0, DATA3, descriptor, FREE, GDT, gate, Guest, INNER_STACK, STACK, STUBS, TASK, TSS, USER_STACK } from './guest.ts';
+import {
+  CODE,
+  CODE0,
+  CODE3,
+  DATA0,
+  DATA3,
+  descriptor,
+  FREE,
+  GDT,
+  gate,
+  Guest,
+  INNER_STACK,
+  STACK,
+  STUBS,
+  TASK,
+  TSS,
+  USER_STACK,
+} from './guest.ts';
 
 const hex = (n: number): string => `0x${n.toString(16)}`;
 const fill = (source: string): string =>
@@ -91,7 +108,9 @@ describe('returns to an outer level', () => {
     expect(g.registers('ax', 'bx', 'ecx')).toEqual({ ax: CODE3, bx: DATA3, ecx: USER_STACK });
   });
   it('RETF n to level 3 drops n bytes on both stacks', () => {
-    const g = flat('push dword DATA3; push dword USTACK; push dword 1; push dword 2; push dword CODE3; push dword user; retf 8; user: mov ecx, esp; int 0x30');
+    const g = flat(
+      'push dword DATA3; push dword USTACK; push dword 1; push dword 2; push dword CODE3; push dword user; retf 8; user: mov ecx, esp; int 0x30',
+    );
     expect(g.run()).toBe('int 30');
     expect(g.get('ecx')).toBe(USER_STACK + 8);
   });
@@ -104,7 +123,8 @@ describe('returns to an outer level', () => {
     expect(h.run()).toBe('#GP(0)');
   });
   it('the selector must be of the level itself: its RPL is the new CPL', () => {
-    const returning = (cs: string, ss = 'DATA3'): string => flat(`push dword ${ss}; push dword USTACK; push dword 2; push dword ${cs}; push dword user; iretd; user: int 0x30`).run();
+    const returning = (cs: string, ss = 'DATA3'): string =>
+      flat(`push dword ${ss}; push dword USTACK; push dword 2; push dword ${cs}; push dword user; iretd; user: int 0x30`).run();
     expect(returning('0')).toBe('#GP(0)');
     expect(returning('0x18')).toBe('#GP(18)'); // RPL 0, DPL 3
     expect(returning('CODE0+3')).toBe('#GP(8)'); // RPL 3, DPL 0
@@ -130,14 +150,17 @@ describe('returns to an outer level', () => {
     expect(g.get('esp')).toBe(STACK - 20 - 16);
   });
   it('IRET changes IOPL only at level 0 and IF only up to IOPL', () => {
-    const g = flat('push dword DATA3; push dword USTACK; push dword 0x3202; push dword CODE3; push dword user; iretd; user: pushfd; pop eax; int 0x30');
+    const g = flat(
+      'push dword DATA3; push dword USTACK; push dword 0x3202; push dword CODE3; push dword user; iretd; user: pushfd; pop eax; int 0x30',
+    );
     g.run();
     expect(g.get('eax') & 0x3200).toBe(0x3200);
     const h = flat(`${TO_USER} push dword 0x3203; push dword CODE3; push dword on; iretd; on: pushfd; pop eax; int 0x30`);
     h.run();
     expect(h.get('eax')).toBe(3);
   });
-  it('IRET at level 0 with NT set does not return to a task that is not there', () => expect(flat('push dword 0x4002; popfd; iretd').run()).toBe('#GP(0)'));
+  it('IRET at level 0 with NT set does not return to a task that is not there', () =>
+    expect(flat('push dword 0x4002; popfd; iretd').run()).toBe('#GP(0)'));
 });
 
 describe('interrupts through gates', () => {
@@ -239,7 +262,7 @@ describe('interrupts through gates', () => {
     expect(g.get('esp')).toBe(STACK - 6);
     expect([g.read16(STACK - 6), g.read16(STACK - 4), g.read16(STACK - 2)]).toEqual([g.label('after'), CODE0, 3]);
   });
-  it("the inner stack comes from the TSS: beyond its limit #TS(TSS), null #TS(0), of the wrong level #TS(selector), not present #SS(selector)", () => {
+  it('the inner stack comes from the TSS: beyond its limit #TS(TSS), null #TS(0), of the wrong level #TS(selector), not present #SS(selector)', () => {
     const withStack = (ss: number, limit = 0x67, access = 0x93): string => {
       const g = flat('int 0x40', 3);
       g.cpu.window.setSegment(7, TASK, TSS, limit, 0x8b);
@@ -308,7 +331,9 @@ describe('faults while an event is delivered', () => {
     const g = flat('nop');
     g.setGate(first, second === 13 ? [0, 0] : gate(CODE0, STUBS, 0x0e));
     g.cpu.inject(first, EventType.exception, first === 13 ? 0 : undefined);
-    expect(g.run()).toBe(doubled ? '#DF(0)' : second === 13 ? `#GP(${(first * 8 + 3).toString(16)})` : `#NP(${(first * 8 + 3).toString(16)})`);
+    expect(g.run()).toBe(
+      doubled ? '#DF(0)' : second === 13 ? `#GP(${(first * 8 + 3).toString(16)})` : `#NP(${(first * 8 + 3).toString(16)})`,
+    );
   });
 });
 

@@ -138,7 +138,10 @@ describe('breakpoints are at linear addresses', () => {
     expect(g.run()).toBe('hlt');
   });
   it('nor does it hide the breakpoint, whichever was decoded first', () => {
-    for (const [first, second] of [[0x9000, 0x409000], [0x409000, 0x9000]] as const) {
+    for (const [first, second] of [
+      [0x9000, 0x409000],
+      [0x409000, 0x9000],
+    ] as const) {
       const g = paged(`call ${first}; call ${second}; call ${first}; call ${second}`);
       g.cpu.breakpoints = new Set([0x9001]);
       const stops: number[] = [];

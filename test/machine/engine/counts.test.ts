@@ -10,12 +10,16 @@ const programs: Record<string, (g: Guest) => void> = {
   'a loop of one instruction': (g) => g.flat('inc eax; top: jmp top'),
   'LOOP on itself': (g) => g.flat('top: mov ecx, 9; self: loop self; jmp top'),
   'branches within a run, forwards and backwards': (g) =>
-    g.flat('xor eax, eax; xor ecx, ecx; a: inc eax; test al, 1; jz b; inc ecx; nop; b: add ecx, 2; test al, 4; jnz c; dec ecx; c: cmp cl, 50; jb a; xor ecx, ecx; jmp b'),
+    g.flat(
+      'xor eax, eax; xor ecx, ecx; a: inc eax; test al, 1; jz b; inc ecx; nop; b: add ecx, 2; test al, 4; jnz c; dec ecx; c: cmp cl, 50; jb a; xor ecx, ecx; jmp b',
+    ),
   'calls and returns': (g) => g.flat('top: call f; inc ebx; call g; jmp top; f: push eax; pop edx; ret; g: call f; ret 0'),
   'indirect jumps': (g) => g.flat('mov esi, a; mov edi, b; a: inc eax; jmp edi; b: inc ecx; jmp esi'),
   'string instructions': (g) =>
-    g.flat(`cld; top: mov edi, ${DATA}; mov esi, ${DATA + 64}; mov ecx, 5; rep movsd; mov ecx, 3; rep stosb; xor ecx, ecx; rep stosb; mov ecx, 4; mov al, 9; repne scasb; jmp top`),
-  'faults': (g) => {
+    g.flat(
+      `cld; top: mov edi, ${DATA}; mov esi, ${DATA + 64}; mov ecx, 5; rep movsd; mov ecx, 3; rep stosb; xor ecx, ecx; rep stosb; mov ecx, 4; mov al, 9; repne scasb; jmp top`,
+    ),
+  faults: (g) => {
     g.flat('xor ecx, ecx; top: inc eax; ud2; inc ebx; xor edx, edx; div ecx; jmp top');
     for (const v of [0, 6]) g.setGate(v, gate(CODE0, 0x9000, 0x8e));
     g.put('add dword [esp], 2; iretd', 0x9000);
@@ -25,7 +29,10 @@ const programs: Record<string, (g: Guest) => void> = {
     g.setGate(0x41, gate(CODE0, 0x9000, 0x8e));
     g.put('inc ebx; iretd', 0x9000);
   },
-  'system instructions': (g) => g.flat(`top: mov ax, ds; mov fs, ax; cli; mov cr2, eax; mov eax, cr0; mov cr0, eax; sti; nop; pushfd; popfd; cpuid; mov ax, ss; mov ss, ax; inc ecx; jmp top`),
+  'system instructions': (g) =>
+    g.flat(
+      `top: mov ax, ds; mov fs, ax; cli; mov cr2, eax; mov eax, cr0; mov cr0, eax; sti; nop; pushfd; popfd; cpuid; mov ax, ss; mov ss, ax; inc ecx; jmp top`,
+    ),
   'segmented code': (g) => {
     g.flat('top: inc dword [fs:0]; mov eax, [fs:0]; push eax; pop ecx; loop next; next: jmp top');
     g.cpu.window.setSegment(4, 0x40, DATA, 0xffff, 0x4093);
@@ -53,7 +60,9 @@ const programs: Record<string, (g: Guest) => void> = {
     g.set({ cr3: IDENTITY, cr0: 0x80000011 });
   },
   'level 3 and back': (g) => {
-    g.flat(`mov eax, 1; push dword ${DATA3}; push dword 0x7800; push dword 2; push dword 0x1b; push dword user; iretd; user: inc ecx; int 0x41; jmp user`);
+    g.flat(
+      `mov eax, 1; push dword ${DATA3}; push dword 0x7800; push dword 2; push dword 0x1b; push dword user; iretd; user: inc ecx; int 0x41; jmp user`,
+    );
     g.setGate(0x41, gate(CODE0, 0x9000, 0xee));
     g.put('inc ebx; iretd', 0x9000);
   },

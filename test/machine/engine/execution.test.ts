@@ -44,7 +44,9 @@ describe('code that is written to', () => {
     expect(g.get('ecx')).toBe(1); // 41h is INC ECX
   });
   it('REP MOVSB over code, the instructions behind it included', () => {
-    const g = flat('cld; mov esi, new; mov edi, old; mov ecx, newend-new; rep movsb; old: mov eax, 1; nop; nop; hlt; new: mov eax, 0x12345678; inc eax; newend:');
+    const g = flat(
+      'cld; mov esi, new; mov edi, old; mov ecx, newend-new; rep movsb; old: mov eax, 1; nop; nop; hlt; new: mov eax, 0x12345678; inc eax; newend:',
+    );
     expect(g.run()).toBe('hlt');
     expect(g.get('eax')).toBe(0x12345679);
     expect(g.get('ecx')).toBe(0);
@@ -131,7 +133,9 @@ describe('memory that is not RAM', () => {
     while (log.length < most && (stop === Stop.mmio || stop === Stop.inout)) {
       const { exit, requests } = cpu;
       const at = (stop === Stop.mmio ? exit.gpa : exit.port).toString(16);
-      log.push(`${stop === Stop.inout ? (exit.write ? 'out' : 'in') : exit.write ? 'write' : 'read'} ${at} ${exit.size}${exit.write ? ` ${exit.value.toString(16)}` : ''}`);
+      log.push(
+        `${stop === Stop.inout ? (exit.write ? 'out' : 'in') : exit.write ? 'write' : 'read'} ${at} ${exit.size}${exit.write ? ` ${exit.value.toString(16)}` : ''}`,
+      );
       if (stop === Stop.inout) Object.assign(requests.inout, { state: Request.DONE, value: 0x100 + log.length });
       else if (exit.write) Object.assign(requests.write, { state: Request.DONE, gpa: exit.gpa, size: exit.size });
       else Object.assign(requests.read, { state: Request.DONE, gpa: exit.gpa, size: exit.size, value: 0x100 + log.length, valueHigh: 0 });
@@ -162,7 +166,15 @@ describe('memory that is not RAM', () => {
   });
   it('an update reads, then writes', () => {
     const g = flat(`mov eax, 7; xchg eax, [${MMIO}]; or dword [${MMIO + 4}], 0x1000; lock inc byte [${MMIO}]`);
-    expect(serve(g)).toEqual(['read fee00000 4', 'write fee00000 4 7', 'read fee00004 4', 'write fee00004 4 1103', 'read fee00000 1', 'write fee00000 1 6', 'hlt']);
+    expect(serve(g)).toEqual([
+      'read fee00000 4',
+      'write fee00000 4 7',
+      'read fee00004 4',
+      'write fee00004 4 1103',
+      'read fee00000 1',
+      'write fee00000 1 6',
+      'hlt',
+    ]);
     expect(g.get('eax')).toBe(0x101);
   });
   it('CMPXCHG writes in either case', () => {

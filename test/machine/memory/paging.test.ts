@@ -98,7 +98,12 @@ describe('page faults', () => {
     expect(fault(read, P | U, 0, true)).toBe('hlt');
   });
   it('the rights of directory and table entry are combined by AND', () => {
-    for (const [pde, expected] of [[P | W | U, 'int 30'], [P | W, '#PF(7)'], [P | U, '#PF(7)'], [0, '#PF(6)']] as const) {
+    for (const [pde, expected] of [
+      [P | W | U, 'int 30'],
+      [P | W, '#PF(7)'],
+      [P | U, '#PF(7)'],
+      [0, '#PF(6)'],
+    ] as const) {
       const g = paged(`mov byte [${WINDOW}], 1`, 3);
       g.write32(DIRECTORY + 4, WINDOW_TABLE | pde);
       map(g, 0, P | W | U);
@@ -230,7 +235,9 @@ describe('accesses that cross pages', () => {
     expect(g.frame().eip).toBe(WINDOW + 0xffe);
   });
   it('the second page remapped: the instruction is fetched from its new frame', () => {
-    const g = paged(`mov esi, 2; again: call ${WINDOW + 0xffe}; mov [${DATA} + esi*4], eax; mov dword [${pte(1)}], 0x41001; mov eax, cr3; mov cr3, eax; dec esi; jnz again`);
+    const g = paged(
+      `mov esi, 2; again: call ${WINDOW + 0xffe}; mov [${DATA} + esi*4], eax; mov dword [${pte(1)}], 0x41001; mov eax, cr3; mov cr3, eax; dec esi; jnz again`,
+    );
     map(g, 0, P, 0x50000);
     map(g, 1, P, 0x40000);
     g.write8(0x50ffe, 0xb8, 0x11);
@@ -317,7 +324,11 @@ describe('the TLB', () => {
   });
   it('INVLPG of any address in a 4 MiB page drops all of it', () => {
     const at = 0xc0400000;
-    const g = paged(`mov eax, [${at}]; mov eax, [${at + 0x5000}]; mov dword [${DIRECTORY + 0x301 * 4}], 0x400081; invlpg [${at + 0x3000}]; mov ebx, [${at}]; mov ecx, [${at + 0x5000}]`, 0, { pse: true, ...BIG });
+    const g = paged(
+      `mov eax, [${at}]; mov eax, [${at + 0x5000}]; mov dword [${DIRECTORY + 0x301 * 4}], 0x400081; invlpg [${at + 0x3000}]; mov ebx, [${at}]; mov ecx, [${at + 0x5000}]`,
+      0,
+      { pse: true, ...BIG },
+    );
     g.write32(DIRECTORY + 0x301 * 4, P | PS);
     g.write32(0x400000, 7);
     g.write32(0x405000, 8);
@@ -327,7 +338,8 @@ describe('the TLB', () => {
   it('INVLPG of the page that is being executed takes effect at the next instruction', () => {
     const g = paged(`jmp ${WINDOW}`);
     map(g, 0, P, 0x40000);
-    const code = (value: number): void => void g.put(`mov dword [${pte(0)}], 0x41001; invlpg [${WINDOW}]; mov eax, ${value}; hlt`, value === 1 ? 0x40000 : 0x41000, WINDOW);
+    const code = (value: number): void =>
+      void g.put(`mov dword [${pte(0)}], 0x41001; invlpg [${WINDOW}]; mov eax, ${value}; hlt`, value === 1 ? 0x40000 : 0x41000, WINDOW);
     code(1);
     code(2);
     expect(g.run()).toBe('hlt');
@@ -344,7 +356,11 @@ describe('the TLB', () => {
     expect(g.read32(0x41004)).toBe(5);
   });
   it('1,000 pages in turn are all found, and their marks are right', () => {
-    const g = paged(`mov ecx, 3; pass: mov edi, ${WINDOW}; next: mov eax, [edi]; inc dword [edi+4]; add edi, 0x1000; cmp edi, ${WINDOW + 1000 * 0x1000}; jne next; add ebx, eax; loop pass`, 0, BIG);
+    const g = paged(
+      `mov ecx, 3; pass: mov edi, ${WINDOW}; next: mov eax, [edi]; inc dword [edi+4]; add edi, 0x1000; cmp edi, ${WINDOW + 1000 * 0x1000}; jne next; add ebx, eax; loop pass`,
+      0,
+      BIG,
+    );
     for (let page = 0; page < 1000; page++) {
       map(g, page, P | W, 0x100000 + page * 0x1000);
       g.write32(0x100000 + page * 0x1000, page);
@@ -379,6 +395,17 @@ describe('the TLB', () => {
     expect(g.cpu.paging.peek(WINDOW + 0x123)).toBe(0x40123);
     expect(g.cpu.paging.peek(WINDOW + 0x1000)).toBe(-1);
     expect(g.read32(pte(0))).toBe(0x40000 | P | W);
+  });
+  it('with the A20 gate closed, bit 20 of every physical address is 0, those of page tables included', () => {
+    const g = paged(`mov eax, [${WINDOW}]`, 0, BIG);
+    map(g, 0, P, 0x150000);
+    g.write32(0x50000, 0x1357);
+    g.write32(0x150000, 0x2468);
+    g.set({ cr3: DIRECTORY | 0x100000 });
+    g.cpu.physical.setA20(false);
+    expect(g.cpu.paging.peek(WINDOW)).toBe(0x50000);
+    expect(g.run()).toBe('hlt');
+    expect(g.get('eax')).toBe(0x1357);
   });
 });
 

@@ -99,6 +99,9 @@ kernel:
         mov     dx, COM1+1              ; interrupts of the UART stay off; its FIFO on
         mov     al, 0
         out     dx, al
+        inc     edx
+        inc     eax
+        out     dx, al
 .main:  call    .walk
         call    .patch
         call    .talk
@@ -245,7 +248,9 @@ const interpreter = new Uint8Array(readFileSync(new URL('../../../dist/interpret
 export type TestMachine = Machine<PhysicalMemory>;
 
 /** A machine that has just been switched on: three vCPUs and 4 MiB unless told otherwise. */
-export function machine(options: Partial<Omit<MachineOptions, 'model' | 'profile'>> & { model?: string; profile?: string } = {}): TestMachine {
+export function machine(
+  options: Partial<Omit<MachineOptions, 'model' | 'profile'>> & { model?: string; profile?: string } = {},
+): TestMachine {
   const { model = 'pc', profile = 'illumos', ...rest } = options;
   return new Machine(
     { rom: BUSY, cpus: 3, memoryBytes: 4 << 20, seed: 1, slice: 997, ...rest, model: modelNamed(model)!, profile: profileNamed(profile)! },

@@ -123,7 +123,7 @@ describe('the order of checks in VM_RUN', () => {
     machine.run({ instructions: 10 });
     expect(processor.log.filter((l) => l.startsWith('inject'))).toEqual(['inject 0 2', 'inject 0 7', 'inject 0 30']);
     expect(eventsOf(machine).map((e) => e?.kind)).toEqual([EventKind.nmi, EventKind.extInt, EventKind.interrupt]);
-    expect(machine.ledger.ipiAt(1)?.targets[0]?.takenIcount, 'after the shadow of STI').toBe(5);
+    expect(machine.ledger.ipiAt(1)?.targets[0]?.takenIcount, 'after the shadow of STI and the acknowledge cycles of ExtINT').toBe(6);
   });
 });
 
