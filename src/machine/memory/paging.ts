@@ -28,7 +28,12 @@ const LARGE_RESERVED = 0x3ff000;
 const PSE = 1 << 4;
 const PGE = 1 << 7;
 
+/** So many entries of write tables are dropped one by one: code that changes itself fills few, and drops them all the time. */
+const FEW_WRITES = 256;
+
 export class Paging {
+  /** Entries of the write tables, of all vCPUs, that were filled since all were dropped, as long as they are few. */
+  private readonly filledWrites: number[] = [];
   private readonly view: DataView;
   private readonly words: Int32Array;
 
@@ -160,6 +165,7 @@ export class Paging {
     const at = table + (((linear >>> 12) & (FAST_ENTRIES - 1)) << 4);
     this.words[at >>> 2] = linear & ~0xfff;
     this.words[(at >>> 2) + 2] = host - linear;
+    if (write && this.filledWrites.length < FEW_WRITES) this.filledWrites.push(at >>> 2);
   }
   /** Host address for `bytes` at `linear` if generated code could go there without asking, else 0. */
   fastHost(linear: number, bytes: number, write: boolean, user: boolean): number {
@@ -183,10 +189,15 @@ export class Paging {
   }
   /** Takes a host page out of every vCPU's write tables. */
   dropWrites(): void {
-    for (let v = 0; v < this.layout.vcpus; v++) {
-      const t = tablesOf(this.layout, v);
-      for (const table of [t.write, t.userWrite]) for (let at = table >>> 2; at < (table + FAST_SIZE) >>> 2; at += 4) this.words[at] = FAST_EMPTY;
-    }
+    const { filledWrites, words } = this;
+    if (filledWrites.length < FEW_WRITES) for (const at of filledWrites) words[at] = FAST_EMPTY;
+    else
+      for (let v = 0; v < this.layout.vcpus; v++) {
+        const t = tablesOf(this.layout, v);
+        for (const table of [t.write, t.userWrite])
+          for (let at = table >>> 2; at < (table + FAST_SIZE) >>> 2; at += 4) words[at] = FAST_EMPTY;
+      }
+    filledWrites.length = 0;
   }
 
   // ── Invalidation by the guest (SDM vol. 3, "Invalidation of TLBs and Paging-Structure Caches") ───────────────────────────────────────

@@ -17,6 +17,8 @@ import { RunResult, type VmRun } from './vmrun.ts';
 export const DEFAULT_SLICE = 10_000;
 /** After so many alarms in a row that woke nobody, it is asked again whether any can… */
 const ASK_EVERY = 1024;
+/** …and from then on, each so many alarms, time goes on to the next that can… */
+const PASS_EVERY = 16;
 /** …and after so many, none is believed to. */
 const GIVE_UP = 1_000_000;
 
@@ -174,8 +176,9 @@ export class Schedule implements Stateful<ScheduleState> {
   private idle(untilNs: number): void {
     const { vm } = this;
     const { clock } = vm;
-    // When many alarms have woken nobody, those that cannot are passed over and ring late: a timer of a few ns must not hold up the others.
-    const due = this.fruitless < ASK_EVERY ? clock.nextDueNs : Math.max(nextWakingNs(vm, this.lines), clock.nextDueNs);
+    // When many alarms have woken nobody, those that cannot are passed over now and then, and ring late: a timer of a few ns must not hold up the others.
+    const passOver = this.fruitless >= ASK_EVERY && this.fruitless % PASS_EVERY === 0;
+    const due = passOver ? Math.max(nextWakingNs(vm, this.lines), clock.nextDueNs) : clock.nextDueNs;
     if (due === Number.POSITIVE_INFINITY || (this.fruitless % ASK_EVERY === 0 && !this.restsOnly())) {
       const vcpus = whyStuck(vm, this.lines);
       if (vcpus !== undefined)

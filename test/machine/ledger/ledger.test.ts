@@ -188,7 +188,8 @@ const play = (l: Ledger, steps: readonly Step[], from: number): void =>
   });
 
 /** An exit that is opened and completed. */
-const ended = (l: Ledger, i: number): void => l.exitOutcome(l.exit(at(i), ExitCode.HLT, i, 1, false), ExitCode.HLT, RequestState.NONE, Outcome.resumed, '');
+const ended = (l: Ledger, i: number): void =>
+  l.exitOutcome(l.exit(at(i), ExitCode.HLT, i, 1, false), ExitCode.HLT, RequestState.NONE, Outcome.resumed, '');
 
 describe('going back', () => {
   it('to a mark undoes every later record and amendment, and the same future follows', () => {
