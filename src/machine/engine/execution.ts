@@ -16,11 +16,12 @@ import { SystemRegisters } from '../cpu/system.ts';
 import { FarTransfer } from '../cpu/transfer.ts';
 import { Flag, Window } from '../cpu/window.ts';
 import type { Form, Forms } from '../emitter/form.ts';
-import { guestFault, raise, Vector } from '../memory/fault.ts';
+import { guestFault, Vector } from '../memory/fault.ts';
 import { LinearMemory } from '../memory/linear.ts';
 import { Paging } from '../memory/paging.ts';
 import { PhysicalMemory } from '../memory/physical.ts';
-import { Context, homeOf, JUMP_ENTRIES, layOut, Leave, type MemoryLayout, Rec, Segment, Shadow, State, tablesOf } from '../state/layout.ts';
+import { Context, homeOf, layOut, Leave, type MemoryLayout, Rec, Segment, Shadow, State } from '../state/layout.ts';
+import { CodeLookup } from './code-lookup.ts';
 import { compiled } from './compiled.ts';
 import { allForms } from './generate.ts';
 import { MemoryAccess } from './memory-access.ts';
@@ -39,9 +40,6 @@ export interface ExecutionOptions {
 
 /** Handlers beyond the interpreter's own: compiled regions. */
 const REGION_SLOTS = 256;
-const NO_TAG = 0xffffffff;
-/** So many jump-table entries are emptied one by one: code that changes itself has few, and empties the table all the time. */
-const FEW_JUMPS = 256;
 /** Added to the reason when onAccess asked for the stop. */
 const STOP_NOW = 0x100;
 /** More than any record's address. */
@@ -70,6 +68,7 @@ export class Execution implements Processor {
   private readonly bytes: Uint8Array;
   private readonly enter: (record: number) => number;
   private readonly access: MemoryAccess;
+  private readonly code: CodeLookup;
   private readonly calls: Calls;
   private readonly events: Events;
   private readonly stopId: number;
@@ -90,11 +89,6 @@ export class Execution implements Processor {
   private readonly stoppedAt: Float64Array;
   /** Generation of the record that each vCPU's window names. */
   private readonly generations: Float64Array;
-  private readonly jumpPages: Set<number>[] = [];
-  /** The jump-table entries that were filled since the table was empty, as long as they are few. */
-  private readonly filledJumps: number[][] = [];
-  /** The selected vCPU's jump table. */
-  private jumpTable = 0;
   private regions = 0;
 
   constructor(options: ExecutionOptions) {
@@ -116,23 +110,19 @@ export class Execution implements Processor {
     const far = new FarTransfer(this.window, segments, stack);
     const system = new SystemRegisters(this.window, this.paging);
     this.events = new Events(this.window, segments, stack, far);
+    this.code = new CodeLookup(this.exit, this.memory, this.layout, this.window, this.paging, this.physical, this.records);
     this.access = new MemoryAccess(this, this.memory, this.paging, this.physical, this.records);
     this.calls = new Calls(this, this.window, segments, far, this.events, system, this.paging);
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: this.forms.list.length + REGION_SLOTS });
-    this.imports = { env: { memory: this.memory, table: this.table, access: this.access.access, store: this.access.store, lookup: this.lookup, helper: this.calls.call } };
+    this.imports = { env: { memory: this.memory, table: this.table, access: this.access.access, store: this.access.store, lookup: this.code.lookup, helper: this.calls.call } };
     const instance = new WebAssembly.Instance(compiled(options.interpreter), this.imports);
     this.enter = instance.exports.run as (record: number) => number;
     this.stopId = (this.forms.list.find((f) => f.definition.name === 'stop') as { id: number }).id;
     this.stoppedAt = new Float64Array(vcpus).fill(-1);
     this.generations = new Float64Array(vcpus);
-    for (let v = 0; v < vcpus; v++) {
-      this.jumpPages.push(new Set());
-      this.filledJumps.push(new Array<number>(FEW_JUMPS).fill(0)); // all of the table is to be emptied first
-    }
     this.connect();
     for (let v = vcpus - 1; v >= 0; v--) {
       this.select(v);
-      this.emptyJumps(v);
       this.paging.flushFast(v);
       this.reset('RESET', 0);
     }
@@ -140,12 +130,10 @@ export class Execution implements Processor {
 
   /** What must be noticed where. */
   private connect(): void {
-    const { paging, physical, records, window } = this;
+    const { code, paging, physical, records, window } = this;
     window.onContext = () => paging.pointAtTables();
-    paging.onDrop = (page) => {
-      if (page === -1 || this.jumpPages[this.selected]?.has(page >>> 12)) this.flushJumps(this.selected);
-    };
-    records.onInvalidate = () => this.forgetRecords();
+    paging.onDrop = (page) => code.dropPage(page);
+    records.onInvalidate = () => code.dropAll();
     physical.observer = {
       writesTracked: () => paging.dropWrites(),
       pageReplaced: (page) => {
@@ -160,23 +148,6 @@ export class Execution implements Processor {
       },
     };
   }
-  private forgetRecords(): void {
-    for (let v = 0; v < this.vcpuCount; v++) this.flushJumps(v);
-  }
-  private flushJumps(v: number): void {
-    if (this.jumpPages[v]?.size) this.emptyJumps(v);
-  }
-  private emptyJumps(v: number): void {
-    const filled = this.filledJumps[v] as number[];
-    if (filled.length < FEW_JUMPS) for (const entry of filled) this.view.setUint32(entry + 4, NO_TAG, true);
-    else {
-      const at = tablesOf(this.layout, v).jump;
-      for (let i = 0; i < JUMP_ENTRIES; i++) this.view.setUint32(at + i * 16 + 4, NO_TAG, true);
-    }
-    filled.length = 0;
-    this.jumpPages[v]?.clear();
-  }
-
   // ── vCPUs ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
   select(vcpu: number): void {
     if (vcpu !== this.selected) {
@@ -187,7 +158,7 @@ export class Execution implements Processor {
       this.selected = vcpu;
     }
     this.paging.select(vcpu);
-    this.jumpTable = tablesOf(this.layout, vcpu).jump;
+    this.code.select(vcpu);
   }
   reset(kind: 'RESET' | 'INIT', variant: number): void {
     resetVcpu(this.window, kind, variant);
@@ -264,7 +235,7 @@ export class Execution implements Processor {
   /** Drops what was derived for the selected vCPU: fast tables, jumps, the place in a run. After its state was put there from outside. */
   forget(): void {
     this.paging.flushFast(this.selected);
-    this.flushJumps(this.selected);
+    this.code.forget();
     this.view.setInt32(State.record, 0, true);
     this.stoppedAt[this.selected] = -1;
     this.paging.pointAtTables();
@@ -308,64 +279,6 @@ export class Execution implements Processor {
   tsc(): number {
     return this.tscAt(this.retired - this.accounted);
   }
-
-  // ── Finding code ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
-  /** Import `lookup`: 0 where there is nothing to execute; run() finds out why. */
-  private readonly lookup = (eip: number): number => {
-    if (this.records.full) return 0; // what is being executed must not be dropped from under it
-    try {
-      const record = this.find(eip >>> 0);
-      return record > 0 ? record : 0;
-    } catch (fault) {
-      if (fault !== guestFault) throw fault;
-      return 0;
-    }
-  };
-  /** The record to execute at `eip`; 0: nobody backs that memory (exit.gpa). @throws guestFault */
-  private find(eip: number): number {
-    const { view, window, paging } = this;
-    const base = window.base(Segment.CS);
-    const limit = window.limit(Segment.CS);
-    view.setInt32(State.registers + State.pageSlot, 1, true); // no page is being executed now: none is spared by the TLB
-    if (eip > limit) raise(Vector.GP, 0);
-    const linear = (base + eip) >>> 0;
-    const user = window.cpl === 3;
-    const gpa = paging.translate(linear, false, user);
-    const host = this.physical.hostForRead(gpa);
-    if (host === 0) {
-      this.exit.gpa = gpa;
-      return 0;
-    }
-    const offset = linear & 0xfff;
-    const next = (linear - offset + 4096) >>> 0;
-    const wraps = !this.isWholePage(eip - offset);
-    this.nextPage = next;
-    const record = this.records.at(host, window.context, linear, Math.min(limit - eip + 1, 4096), wraps, this.secondHost);
-    if (record < 0) raise(Vector.GP, 0);
-    if (record === 0) {
-      this.exit.gpa = paging.translate(next, false, user);
-      return 0;
-    }
-    view.setInt32(State.registers + State.pageSlot, eip - offset, true);
-    if (this.records.addedCode) {
-      this.records.addedCode = false;
-      paging.dropWrites();
-    }
-    if (wraps) return record;
-    const entry = this.jumpTable + ((linear & (JUMP_ENTRIES - 1)) << 4);
-    view.setInt32(entry, linear, true);
-    view.setInt32(entry + 4, view.getInt32(State.context + 4, true), true);
-    view.setInt32(entry + 8, record, true);
-    const filled = this.filledJumps[this.selected] as number[];
-    if (filled.length < FEW_JUMPS) filled.push(entry);
-    this.jumpPages[this.selected]?.add(linear >>> 12);
-    if (offset > 4096 - 16) this.jumpPages[this.selected]?.add(next >>> 12); // the instruction may reach into it
-    return record;
-  }
-
-  private nextPage = 0;
-  /** Host address of the page after the one being looked up. @throws guestFault */
-  private readonly secondHost = (): number => this.physical.hostForRead(this.paging.translate(this.nextPage, false, this.window.cpl === 3));
 
   // ── Running ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
   complete(): Stop {
@@ -470,13 +383,13 @@ export class Execution implements Processor {
     const kept = view.getInt32(State.record, true);
     if (kept !== 0 && this.generations[this.selected] === this.records.generation) return kept;
     view.setInt32(State.record, 0, true);
-    const known = this.knownRecord();
+    const known = this.code.known();
     if (known !== 0) {
       this.generations[this.selected] = this.records.generation;
       return known;
     }
     try {
-      const record = this.find(this.window.eip);
+      const record = this.code.find(this.window.eip);
       this.generations[this.selected] = this.records.generation;
       return record;
     } catch (fault) {
@@ -484,20 +397,6 @@ export class Execution implements Processor {
       this.retired++;
       return this.events.deliver(guestFault.vector, Source.exception, guestFault.errorCode) ? -2 : -1;
     }
-  }
-  /** The record that the jump table has for EIP, or 0. */
-  private knownRecord(): number {
-    const { view, window } = this;
-    const { eip } = window;
-    const linear = (window.base(Segment.CS) + eip) >>> 0;
-    const entry = this.jumpTable + ((linear & (JUMP_ENTRIES - 1)) << 4);
-    if (view.getUint32(entry, true) !== linear || view.getInt32(entry + 4, true) !== window.context || !this.isWholePage(eip - (linear & 0xfff))) return 0;
-    view.setInt32(State.registers + State.pageSlot, eip - (linear & 0xfff), true);
-    return view.getInt32(entry + 8, true);
-  }
-  /** Does the code page with this page slot lie wholly in the code segment? */
-  private isWholePage(slot: number): boolean {
-    return slot >>> 0 < this.view.getUint32(State.wholePages, true);
   }
   /** Executes at most `budget` instructions from `record`; gives the reason why it left and counts what retired. */
   private execute(record: number, budget: number, ignoreBreakpoint: boolean): number {
