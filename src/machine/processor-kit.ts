@@ -27,7 +27,12 @@ export class MemoryPart implements Stateful<MemoryState> {
     const { ram, ramBytes } = this.execution.layout;
     checkState(state.kind === 'memory' && state.version === 1, 'memory', `${state.kind} ${state.version}`, 'memory 1');
     checkState(state.bytes === ramBytes, 'memory.bytes', state.bytes, String(ramBytes));
-    checkState(state.content?.length === state.pages?.length * PAGE, 'memory.content.length', state.content?.length, String(state.pages?.length * PAGE));
+    checkState(
+      state.content?.length === state.pages?.length * PAGE,
+      'memory.content.length',
+      state.content?.length,
+      String(state.pages?.length * PAGE),
+    );
     for (const page of state.pages) checkState(page < ramBytes / PAGE, 'memory.pages', page, `below ${ramBytes / PAGE}`);
     const { physical } = this.execution;
     const bytes = new Uint8Array(this.execution.memory.buffer, ram, ramBytes);

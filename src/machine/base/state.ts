@@ -5,7 +5,18 @@
  * checkpoint can be told apart from another's; `encodeState` gives it one canonical byte form, which is what gets hashed.
  */
 
-export type StateValue = number | string | boolean | null | Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array | readonly StateValue[] | { readonly [key: string]: StateValue };
+export type StateValue =
+  | number
+  | string
+  | boolean
+  | null
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | Int32Array
+  | Float64Array
+  | readonly StateValue[]
+  | { readonly [key: string]: StateValue };
 
 /** Something whose whole state can be taken out and put back. */
 export interface Stateful<S extends StateValue = StateValue> {

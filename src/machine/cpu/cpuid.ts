@@ -2,11 +2,22 @@
  * CPUID of the CPU model (SDM vol. 2, "CPUID—CPU Identification"): no feature is promised that is missing. x87, MMX, SSE, PAE and long mode are not
  * there yet, so their bits are clear.
  */
-const text = (s: string, at: number): number => s.charCodeAt(at) | (s.charCodeAt(at + 1) << 8) | (s.charCodeAt(at + 2) << 16) | (s.charCodeAt(at + 3) << 24);
+const text = (s: string, at: number): number =>
+  s.charCodeAt(at) | (s.charCodeAt(at + 1) << 8) | (s.charCodeAt(at + 2) << 16) | (s.charCodeAt(at + 3) << 24);
 
 /** Family 6, model 6, stepping 3. */
 export const SIGNATURE = 0x663;
-const FEATURES = { PSE: 1 << 3, TSC: 1 << 4, MSR: 1 << 5, CX8: 1 << 8, APIC: 1 << 9, MTRR: 1 << 12, PGE: 1 << 13, CMOV: 1 << 15, HTT: 1 << 28 } as const;
+const FEATURES = {
+  PSE: 1 << 3,
+  TSC: 1 << 4,
+  MSR: 1 << 5,
+  CX8: 1 << 8,
+  APIC: 1 << 9,
+  MTRR: 1 << 12,
+  PGE: 1 << 13,
+  CMOV: 1 << 15,
+  HTT: 1 << 28,
+} as const;
 const HYPERVISOR = 0x80000000 | 0;
 const VENDOR = 'GenuineIntel';
 const HYPERVISOR_VENDOR = 'bhyve bhyve ';

@@ -13,7 +13,8 @@ import { dplOf, Flag, Rights, type Window } from './window.ts';
 export const Source = { software: 0, hardware: 1, exception: 2 } as const;
 
 /** Faults restart their instruction and push RF, so that it is not stopped by an instruction breakpoint again (SDM vol. 3, "Resume flag"). */
-const isFault = (vector: number, source: number): boolean => source === Source.exception && vector !== Vector.DB && vector !== Vector.BP && vector !== Vector.OF && vector !== Vector.DF;
+const isFault = (vector: number, source: number): boolean =>
+  source === Source.exception && vector !== Vector.DB && vector !== Vector.BP && vector !== Vector.OF && vector !== Vector.DF;
 
 /** Exceptions that combine to a double fault (SDM vol. 3, "Interrupt 8—Double Fault Exception"). */
 const contributory = (vector: number): boolean => vector === Vector.DE || (vector >= Vector.TS && vector <= Vector.GP);
@@ -45,10 +46,16 @@ export class Events {
         if (current === Vector.DF && origin === Source.exception) return false;
         const second = guestFault.vector;
         const met = origin === Source.exception ? current : first;
-        const doubled = met >= 0 && ((contributory(met) && contributory(second)) || (met === Vector.PF && (contributory(second) || second === Vector.PF)));
+        const doubled =
+          met >= 0 &&
+          ((contributory(met) && contributory(second)) || (met === Vector.PF && (contributory(second) || second === Vector.PF)));
         first = second;
         current = doubled ? Vector.DF : second;
-        code = doubled ? 0 : guestFault.errorCode < 0 ? -1 : guestFault.errorCode | (origin === Source.software || guestFault.vector === Vector.PF ? 0 : 1);
+        code = doubled
+          ? 0
+          : guestFault.errorCode < 0
+            ? -1
+            : guestFault.errorCode | (origin === Source.software || guestFault.vector === Vector.PF ? 0 : 1);
         origin = Source.exception;
       }
     }

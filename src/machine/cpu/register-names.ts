@@ -18,14 +18,36 @@ const word = (name: string, offset: number): void => {
     registers.set(`${letter}h`, { get: (w) => w.view.getUint8(at + 1), set: (w, v) => w.view.setUint8(at + 1, v) });
   }
 });
-registers.set('eip', { get: (w) => w.eip, set: (w, v) => { w.eip = v; } });
-registers.set('eflags', { get: (w) => w.eflags >>> 0, set: (w, v) => { w.eflags = v; } });
+registers.set('eip', {
+  get: (w) => w.eip,
+  set: (w, v) => {
+    w.eip = v;
+  },
+});
+registers.set('eflags', {
+  get: (w) => w.eflags >>> 0,
+  set: (w, v) => {
+    w.eflags = v;
+  },
+});
 registers.set('cpl', { get: (w) => w.cpl, set: () => {} });
-for (const [name, k] of Object.entries({ es: Segment.ES, cs: Segment.CS, ss: Segment.SS, ds: Segment.DS, fs: Segment.FS, gs: Segment.GS, ldtr: LDTR, tr: TR })) {
+for (const [name, k] of Object.entries({
+  es: Segment.ES,
+  cs: Segment.CS,
+  ss: Segment.SS,
+  ds: Segment.DS,
+  fs: Segment.FS,
+  gs: Segment.GS,
+  ldtr: LDTR,
+  tr: TR,
+})) {
   registers.set(name, { get: (w) => w.selector(k), set: (w, v) => w.setSelector(k, v) });
   registers.set(`${name}.base`, { get: (w) => w.base(k), set: (w, v) => w.setSegment(k, w.selector(k), v, w.limit(k), w.rights(k)) });
   registers.set(`${name}.limit`, { get: (w) => w.limit(k), set: (w, v) => w.setSegment(k, w.selector(k), w.base(k), v, w.rights(k)) });
-  registers.set(`${name}.access`, { get: (w) => w.rights(k) >>> 0, set: (w, v) => w.setSegment(k, w.selector(k), w.base(k), w.limit(k), v) });
+  registers.set(`${name}.access`, {
+    get: (w) => w.rights(k) >>> 0,
+    set: (w, v) => w.setSegment(k, w.selector(k), w.base(k), w.limit(k), v),
+  });
 }
 for (const n of [0, 2, 3, 4] as const) registers.set(`cr${n}`, { get: (w) => w.control(n), set: (w, v) => w.setControl(n, v) });
 for (let n = 0; n < 8; n++) word(`dr${n}`, State.debug + n * 4);

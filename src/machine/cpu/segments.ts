@@ -63,7 +63,13 @@ export class Segments {
   load(k: number, selector: number): void {
     const { window } = this;
     if (!window.protectedMode || window.system & Flag.VM) {
-      window.setSegment(k, selector, (selector & 0xffff) << 4, window.limit(k), window.rights(k) & Rights.unusable ? 0x93 : window.rights(k));
+      window.setSegment(
+        k,
+        selector,
+        (selector & 0xffff) << 4,
+        window.limit(k),
+        window.rights(k) & Rights.unusable ? 0x93 : window.rights(k),
+      );
       return;
     }
     if (k === Segment.SS) return this.loadStack(selector, window.cpl);
@@ -72,7 +78,8 @@ export class Segments {
     const code = (d.rights & Rights.code) !== 0;
     const rpl = selector & 3;
     if ((d.rights & Rights.segment) === 0 || (code && (d.rights & Rights.writable) === 0)) raise(Vector.GP, selector & 0xfffc);
-    if (!(code && d.rights & Rights.conforming) && (rpl > dplOf(d.rights) || window.cpl > dplOf(d.rights))) raise(Vector.GP, selector & 0xfffc);
+    if (!(code && d.rights & Rights.conforming) && (rpl > dplOf(d.rights) || window.cpl > dplOf(d.rights)))
+      raise(Vector.GP, selector & 0xfffc);
     if ((d.rights & Rights.present) === 0) raise(Vector.NP, selector & 0xfffc);
     this.markAccessed(d);
     window.setSegment(k, selector, d.base, d.limit, d.rights);

@@ -70,7 +70,9 @@ export class Stack {
   private check(at: number, size: number): void {
     const last = at + size - 1;
     const down = this.window.protectedMode && (this.rights & (Rights.code | Rights.expandDown)) === Rights.expandDown;
-    const outside = down ? at <= this.limit || last > (this.rights & Rights.big ? 0xffffffff : 0xffff) : last > this.limit && this.limit !== 0xffffffff;
+    const outside = down
+      ? at <= this.limit || last > (this.rights & Rights.big ? 0xffffffff : 0xffff)
+      : last > this.limit && this.limit !== 0xffffffff;
     if (outside || (this.rights & Rights.unusable) !== 0) raise(Vector.SS, this.errorCode);
   }
 }

@@ -85,7 +85,10 @@ export class FarTransfer {
     const level = selector & 3;
     if ((selector & 0xfffc) === 0) raise(Vector.GP, 0);
     const d = segments.fetch(selector);
-    const bad = (d.rights & nonCode) !== nonCode || level < window.cpl || (d.rights & Rights.conforming ? dplOf(d.rights) > level : dplOf(d.rights) !== level);
+    const bad =
+      (d.rights & nonCode) !== nonCode ||
+      level < window.cpl ||
+      (d.rights & Rights.conforming ? dplOf(d.rights) > level : dplOf(d.rights) !== level);
     if (bad) raise(Vector.GP, selector & 0xfffc);
     if ((d.rights & Rights.present) === 0) raise(Vector.NP, selector & 0xfffc);
     this.checkOffset(target, d.limit);

@@ -3,18 +3,56 @@ import { Context, LDTR, RANGE_SIZE, SEGMENT_COUNT, Segment, State, TR } from '..
 
 /** EFLAGS bits (SDM vol. 1, "EFLAGS Register"). */
 export const Flag = {
-  CF: 1, PF: 4, AF: 0x10, ZF: 0x40, SF: 0x80, TF: 0x100, IF: 0x200, DF: 0x400, OF: 0x800, IOPL: 0x3000, NT: 0x4000, RF: 0x10000, VM: 0x20000, AC: 0x40000,
-  VIF: 0x80000, VIP: 0x100000, ID: 0x200000,
+  CF: 1,
+  PF: 4,
+  AF: 0x10,
+  ZF: 0x40,
+  SF: 0x80,
+  TF: 0x100,
+  IF: 0x200,
+  DF: 0x400,
+  OF: 0x800,
+  IOPL: 0x3000,
+  NT: 0x4000,
+  RF: 0x10000,
+  VM: 0x20000,
+  AC: 0x40000,
+  VIF: 0x80000,
+  VIP: 0x100000,
+  ID: 0x200000,
 } as const;
 const ARITHMETIC = Flag.CF | Flag.PF | Flag.AF | Flag.ZF | Flag.SF | Flag.OF;
 /** The flags kept in the window's system word. */
 export const SYSTEM_FLAGS = Flag.TF | Flag.IF | Flag.DF | Flag.IOPL | Flag.NT | Flag.RF | Flag.VM | Flag.AC | Flag.VIF | Flag.VIP | Flag.ID;
 
-export const Cr0 = { PE: 1, MP: 2, EM: 4, TS: 8, ET: 16, NE: 32, WP: 1 << 16, AM: 1 << 18, NW: 1 << 29, CD: 1 << 30, PG: 0x80000000 | 0 } as const;
+export const Cr0 = {
+  PE: 1,
+  MP: 2,
+  EM: 4,
+  TS: 8,
+  ET: 16,
+  NE: 32,
+  WP: 1 << 16,
+  AM: 1 << 18,
+  NW: 1 << 29,
+  CD: 1 << 30,
+  PG: 0x80000000 | 0,
+} as const;
 export const Cr4 = { VME: 1, PVI: 2, TSD: 4, DE: 8, PSE: 16, PAE: 32, MCE: 64, PGE: 128, PCE: 256 } as const;
 
 /** Access rights as VMX keeps them (SDM vol. 3, "Format of Access Rights"). */
-export const Rights = { accessed: 1, writable: 2, expandDown: 4, conforming: 4, code: 8, segment: 0x10, present: 0x80, big: 0x4000, granular: 0x8000, unusable: 0x10000 } as const;
+export const Rights = {
+  accessed: 1,
+  writable: 2,
+  expandDown: 4,
+  conforming: 4,
+  code: 8,
+  segment: 0x10,
+  present: 0x80,
+  big: 0x4000,
+  granular: 0x8000,
+  unusable: 0x10000,
+} as const;
 export const dplOf = (rights: number): number => (rights >>> 5) & 3;
 
 const SIGN = 0x80000000 | 0;
@@ -86,7 +124,14 @@ export class Window {
     parity ^= parity >> 2;
     parity ^= parity >> 1;
     return (
-      this.system | 2 | carry | (parity & 1 ? 0 : Flag.PF) | (crossLow & Flag.AF) | (zero ? 0 : Flag.ZF) | (signHigh < 0 ? Flag.SF : 0) | ((crossHigh < 0 ? 1 : 0) ^ carry ? Flag.OF : 0)
+      this.system |
+      2 |
+      carry |
+      (parity & 1 ? 0 : Flag.PF) |
+      (crossLow & Flag.AF) |
+      (zero ? 0 : Flag.ZF) |
+      (signHigh < 0 ? Flag.SF : 0) |
+      ((crossHigh < 0 ? 1 : 0) ^ carry ? Flag.OF : 0)
     );
   }
   set eflags(value: number) {
@@ -105,10 +150,18 @@ export class Window {
   // ── Segments ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
   /** Selector of segment register k, or of LDTR, TR. */
   selector(k: number): number {
-    return k === LDTR ? this.view.getUint32(State.ldtrSelector, true) : k === TR ? this.view.getUint32(State.trSelector, true) : this.view.getUint32(State.registers + State.selectorSlot + k * 4, true);
+    return k === LDTR
+      ? this.view.getUint32(State.ldtrSelector, true)
+      : k === TR
+        ? this.view.getUint32(State.trSelector, true)
+        : this.view.getUint32(State.registers + State.selectorSlot + k * 4, true);
   }
   base(k: number): number {
-    return k === LDTR ? this.view.getUint32(State.ldtrBase, true) : k === TR ? this.view.getUint32(State.trBase, true) : this.view.getUint32(State.registers + State.baseSlot + k * 8, true);
+    return k === LDTR
+      ? this.view.getUint32(State.ldtrBase, true)
+      : k === TR
+        ? this.view.getUint32(State.trBase, true)
+        : this.view.getUint32(State.registers + State.baseSlot + k * 8, true);
   }
   limit(k: number): number {
     return this.view.getUint32(State.segments + k * 8, true);
@@ -117,7 +170,11 @@ export class Window {
     return this.view.getInt32(State.segments + k * 8 + 4, true);
   }
   setSelector(k: number, selector: number): void {
-    this.view.setInt32(k === LDTR ? State.ldtrSelector : k === TR ? State.trSelector : State.registers + State.selectorSlot + k * 4, selector & 0xffff, true);
+    this.view.setInt32(
+      k === LDTR ? State.ldtrSelector : k === TR ? State.trSelector : State.registers + State.selectorSlot + k * 4,
+      selector & 0xffff,
+      true,
+    );
   }
   /** Loads a segment register with everything in its hidden part. Does not check anything. */
   setSegment(k: number, selector: number, base: number, limit: number, rights: number): void {
@@ -170,8 +227,16 @@ export class Window {
   updateContext(): void {
     const code = this.rights(Segment.CS);
     const stack = this.rights(Segment.SS);
-    let context = (code & Rights.big ? Context.code32 : 0) | (stack & Rights.big ? Context.stack32 : 0) | (this.cpl === 3 ? Context.user : 0);
-    if (context & Context.code32 && context & Context.stack32 && this.isFlat(Segment.CS, 0) && this.isFlat(Segment.DS, 16) && this.isFlat(Segment.ES, 16) && this.isFlat(Segment.SS, 16))
+    let context =
+      (code & Rights.big ? Context.code32 : 0) | (stack & Rights.big ? Context.stack32 : 0) | (this.cpl === 3 ? Context.user : 0);
+    if (
+      context & Context.code32 &&
+      context & Context.stack32 &&
+      this.isFlat(Segment.CS, 0) &&
+      this.isFlat(Segment.DS, 16) &&
+      this.isFlat(Segment.ES, 16) &&
+      this.isFlat(Segment.SS, 16)
+    )
       context |= Context.flat;
     if (this.view.getInt32(State.context + 4, true) === context) return;
     this.view.setInt32(State.context, 0, true);
@@ -184,6 +249,9 @@ export class Window {
   private isFlat(k: number, kind: number): boolean {
     const at = State.ranges + k * RANGE_SIZE + kind;
     const code = k === Segment.CS;
-    return this.base(k) === 0 && (code ? this.limit(k) === 0xffffffff : this.view.getUint32(at, true) === 0 && this.view.getUint32(at + 12, true) === 1);
+    return (
+      this.base(k) === 0 &&
+      (code ? this.limit(k) === 0xffffffff : this.view.getUint32(at, true) === 0 && this.view.getUint32(at + 12, true) === 1)
+    );
   }
 }

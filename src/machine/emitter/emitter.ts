@@ -82,7 +82,9 @@ export abstract class Emitter {
   read(i: number, size: Size = this.size): Value {
     if (this.isImmediate(i)) return this.immediate(size);
     if (!this.isMemory(i)) return this.register(this.slot(i), size);
-    return this.form.access[i] === 'rw' ? this.loadForUpdate(i, this.operandOffset(), size) : this.load('operand', this.operandOffset(), size);
+    return this.form.access[i] === 'rw'
+      ? this.loadForUpdate(i, this.operandOffset(), size)
+      : this.load('operand', this.operandOffset(), size);
   }
   /** Writes operand i; bits above the operand size are ignored. */
   write(i: number, value: Value, size: Size = this.size): void {
@@ -307,7 +309,15 @@ export abstract class Emitter {
     form.definition.emit(this);
   }
   get summary(): Summary {
-    return { memory: this.memory, readsFlags: this.flagsRead, keepsFlags: this.flagsKept, writesFlags: !!this.newFlags, control: this.control.kind, calls: this.calls, accesses: this.accesses };
+    return {
+      memory: this.memory,
+      readsFlags: this.flagsRead,
+      keepsFlags: this.flagsKept,
+      writesFlags: !!this.newFlags,
+      control: this.control.kind,
+      calls: this.calls,
+      accesses: this.accesses,
+    };
   }
   /** A local for this instruction only. */
   protected temp(type: Type): number {

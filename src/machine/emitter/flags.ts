@@ -4,7 +4,35 @@
  * ZF: zero == 0. SF: sign < 0; PF: parity of sign's low byte. OF: (cross < 0) xor carry; AF: bit 4 of cross. CF: carry (0 or 1).
  * Any of the 64 combinations can be represented, and a writer of flags needs no knowledge of who reads them.
  */
-import { add, and, bit0, c32, c64, constant, eq, eqz, flip, low, ltS, ltU, or, popcnt, shl, shrS, shrU, signExtend, signExtend64, sub, topBit, type Size, Value, widen, xor, zeroExtend, not } from './value.ts';
+import {
+  add,
+  and,
+  bit0,
+  c32,
+  c64,
+  constant,
+  eq,
+  eqz,
+  flip,
+  low,
+  ltS,
+  ltU,
+  or,
+  popcnt,
+  shl,
+  shrS,
+  shrU,
+  signExtend,
+  signExtend64,
+  sub,
+  topBit,
+  type Size,
+  type Value,
+  widen,
+  xor,
+  zeroExtend,
+  not,
+} from './value.ts';
 
 /** zero, sign, cross: i64; carry: i32. `lazy`: they are those of a family, so an engine may keep its two inputs instead. */
 export interface Flags {
@@ -38,15 +66,18 @@ export const families: Record<Family, FamilyFlags> = {
     const sign = signExtend64(r, size);
     return { zero: sign, sign, cross: c64(0), carry: c32(0) };
   },
-  inc: (r, carry, size) => resultFlags(r, size, low(carry), eq(r, typed(r, 1n << BigInt(size - 1))), auxiliary(zeroExtend(sub(r, typed(r, 1)), size), r)),
-  dec: (r, carry, size) => resultFlags(r, size, low(carry), eq(r, typed(r, (1n << BigInt(size - 1)) - 1n)), auxiliary(zeroExtend(add(r, typed(r, 1)), size), r)),
+  inc: (r, carry, size) =>
+    resultFlags(r, size, low(carry), eq(r, typed(r, 1n << BigInt(size - 1))), auxiliary(zeroExtend(sub(r, typed(r, 1)), size), r)),
+  dec: (r, carry, size) =>
+    resultFlags(r, size, low(carry), eq(r, typed(r, (1n << BigInt(size - 1)) - 1n)), auxiliary(zeroExtend(add(r, typed(r, 1)), size), r)),
   shl: (a, n, size, r = zeroExtend(shl(a, n), size)) => {
     // A narrow operand has room above it for the bit shifted out; a count beyond the size shifts zeros out.
     const carry = size < 32 ? bit0(shrU(shl(a, n), typed(a, size))) : topBit(shl(a, sub(n, typed(n, 1))), size);
     return resultFlags(r, size, carry, xor(topBit(r, size), carry));
   },
   shr: (a, n, size, r = shrU(a, n)) => resultFlags(r, size, bit0(shrU(a, sub(n, typed(n, 1)))), topBit(a, size)),
-  sar: (a, n, size, r = zeroExtend(shrS(signExtend(a, size), n), size)) => resultFlags(r, size, bit0(shrS(signExtend(a, size), sub(n, typed(n, 1)))), c32(0)),
+  sar: (a, n, size, r = zeroExtend(shrS(signExtend(a, size), n), size)) =>
+    resultFlags(r, size, bit0(shrS(signExtend(a, size), sub(n, typed(n, 1)))), c32(0)),
 };
 
 /** Flags of a result, with carry and overflow (i32, 0 or 1) given apart. */

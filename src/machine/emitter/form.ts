@@ -112,7 +112,8 @@ export class Forms {
           const addresses = kinds.includes('m') || d.strings;
           for (const k of kinds.includes('m') ? [kinds.replace('m', 'b'), kinds] : [kinds]) forms.add(d, size, k, flat);
           for (const addressSize of addresses ? ([16, 32] as const) : ([32] as const))
-            for (const stackSize of d.stack ? ([16, 32] as const) : ([32] as const)) forms.add(d, size, kinds, { addressSize, stackSize, segmented: true });
+            for (const stackSize of d.stack ? ([16, 32] as const) : ([32] as const))
+              forms.add(d, size, kinds, { addressSize, stackSize, segmented: true });
         }
     return forms;
   }

@@ -64,7 +64,8 @@ export const xor = binary(0x73, 0x85, (a, b) => a ^ b, 0n);
 export const shl = binary(0x74, 0x86, (a, b, n) => a << (b & (n - 1n)), 0n);
 export const shrS = binary(0x75, 0x87, (a, b, n) => a >> (b & (n - 1n)), 0n);
 export const shrU = binary(0x76, 0x88, (a, b, n) => unsigned(a, n) >> (b & (n - 1n)), 0n);
-const rotate = (a: bigint, by: bigint, n: bigint): bigint => (unsigned(a, n) << (by & (n - 1n))) | (unsigned(a, n) >> ((n - by) & (n - 1n)));
+const rotate = (a: bigint, by: bigint, n: bigint): bigint =>
+  (unsigned(a, n) << (by & (n - 1n))) | (unsigned(a, n) >> ((n - by) & (n - 1n)));
 export const rotl = binary(0x77, 0x89, (a, b, n) => rotate(a, b & (n - 1n), n), 0n);
 export const rotr = binary(0x78, 0x8a, (a, b, n) => rotate(a, (n - (b & (n - 1n))) & (n - 1n), n), 0n);
 export const eq = compare(0x46, 0x51, (a, b) => a === b);
@@ -75,7 +76,8 @@ export const gtU = compare(0x4b, 0x56, (a, b, n) => unsigned(a, n) > unsigned(b,
 export const leS = compare(0x4c, 0x57, (a, b) => a <= b);
 export const leU = compare(0x4d, 0x58, (a, b, n) => unsigned(a, n) <= unsigned(b, n));
 
-export const eqz = (a: Value): Value => (a.constant !== undefined ? c32(a.constant === 0n ? 1 : 0) : new Value(I32, a.type === I32 ? 0x45 : 0x50, [a]));
+export const eqz = (a: Value): Value =>
+  a.constant !== undefined ? c32(a.constant === 0n ? 1 : 0) : new Value(I32, a.type === I32 ? 0x45 : 0x50, [a]);
 /** Bitwise complement. */
 export const not = (a: Value): Value => xor(a, constant(a.type, -1));
 /** 1 for 0 and 0 for 1. */
@@ -85,9 +87,16 @@ export const ctz = (a: Value): Value => new Value(a.type, a.type === I32 ? 0x68 
 export const popcnt = (a: Value): Value => new Value(a.type, a.type === I32 ? 0x69 : 0x7b, [a]);
 /** The low 32 bits. */
 export const low = (a: Value): Value =>
-  a.type === I32 ? a : a.constant !== undefined ? constant(I32, a.constant) : a.op === 0xad || a.op === 0xac ? (a.args[0] as Value) : new Value(I32, 0xa7, [a]);
+  a.type === I32
+    ? a
+    : a.constant !== undefined
+      ? constant(I32, a.constant)
+      : a.op === 0xad || a.op === 0xac
+        ? (a.args[0] as Value)
+        : new Value(I32, 0xa7, [a]);
 /** Zero-extends to i64. */
-export const widen = (a: Value): Value => (a.type === I64 ? a : a.constant !== undefined ? c64(unsigned(a.constant, 32n)) : new Value(I64, 0xad, [a]));
+export const widen = (a: Value): Value =>
+  a.type === I64 ? a : a.constant !== undefined ? c64(unsigned(a.constant, 32n)) : new Value(I64, 0xad, [a]);
 export const select = (condition: Value, yes: Value, no: Value): Value =>
   condition.constant !== undefined ? (condition.constant ? yes : no) : new Value(yes.type, Op.select, [yes, no, condition]);
 const EXTEND32: Record<number, number> = { 8: 0xc0, 16: 0xc1 };
@@ -109,7 +118,8 @@ export const signExtend64 = (a: Value, size: Size): Value => {
 export const zeroExtend = (a: Value, size: Size): Value =>
   size === 64 || (size === 32 && a.type === I32) ? a : and(a, constant(a.type, (1n << BigInt(size)) - 1n));
 /** A read of our own state (registers, the record): pure until the instruction commits. */
-export const peek = (type: Type, op: number, align: number, address: Value, offset: number): Value => new Value(type, op, [address], BigInt(offset), align);
+export const peek = (type: Type, op: number, align: number, address: Value, offset: number): Value =>
+  new Value(type, op, [address], BigInt(offset), align);
 /** Bit 0 as i32. */
 export const bit0 = (v: Value): Value => and(low(v), c32(1));
 /** The top bit of a `size`-bit value, as i32 0 or 1. */

@@ -111,7 +111,12 @@ export class CodeLookup {
     const { eip } = window;
     const linear = (window.base(Segment.CS) + eip) >>> 0;
     const entry = this.table + ((linear & (JUMP_ENTRIES - 1)) << 4);
-    if (view.getUint32(entry, true) !== linear || view.getInt32(entry + 4, true) !== window.context || !this.isWholePage(eip - (linear & 0xfff))) return 0;
+    if (
+      view.getUint32(entry, true) !== linear ||
+      view.getInt32(entry + 4, true) !== window.context ||
+      !this.isWholePage(eip - (linear & 0xfff))
+    )
+      return 0;
     view.setInt32(State.registers + State.pageSlot, eip - (linear & 0xfff), true);
     return view.getInt32(entry + 8, true);
   }

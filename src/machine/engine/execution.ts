@@ -114,7 +114,16 @@ export class Execution implements Processor {
     this.access = new MemoryAccess(this, this.memory, this.paging, this.physical, this.records);
     this.calls = new Calls(this, this.window, segments, far, this.events, system, this.paging);
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: this.forms.list.length + REGION_SLOTS });
-    this.imports = { env: { memory: this.memory, table: this.table, access: this.access.access, store: this.access.store, lookup: this.code.lookup, helper: this.calls.call } };
+    this.imports = {
+      env: {
+        memory: this.memory,
+        table: this.table,
+        access: this.access.access,
+        store: this.access.store,
+        lookup: this.code.lookup,
+        helper: this.calls.call,
+      },
+    };
     const instance = new WebAssembly.Instance(compiled(options.interpreter), this.imports);
     this.enter = instance.exports.run as (record: number) => number;
     this.stopId = (this.forms.list.find((f) => f.definition.name === 'stop') as { id: number }).id;
@@ -258,7 +267,8 @@ export class Execution implements Processor {
     view.setInt32(State.record, record, true);
     view.setInt32(State.eip, view.getInt32(State.registers + State.pageSlot, true) + view.getUint16(record + Rec.offset, true), true);
     const before = this.retired;
-    this.retired = this.executedBefore + this.executeBudget - view.getInt32(State.budget, true) - view.getUint8(record + Rec.count) - this.accounted;
+    this.retired =
+      this.executedBefore + this.executeBudget - view.getInt32(State.budget, true) - view.getUint8(record + Rec.count) - this.accounted;
     const answer = this.onAccess();
     if (answer === Offer.declined) {
       this.retired = before;
@@ -348,10 +358,12 @@ export class Execution implements Processor {
           if (this.pauseStops) return Stop.pause;
           break;
         default:
-          if (!this.deliverFault(this.vectorOf(reason), reason === Leave.divide || reason === Leave.undefined ? -1 : 0)) return Stop.tripleFault;
+          if (!this.deliverFault(this.vectorOf(reason), reason === Leave.divide || reason === Leave.undefined ? -1 : 0))
+            return Stop.tripleFault;
           continue;
       }
-      if (trap && done && !this.eventTaken && (view.getInt32(State.shadow, true) & Shadow.stack) === 0 && !this.singleStepTrap()) return Stop.tripleFault;
+      if (trap && done && !this.eventTaken && (view.getInt32(State.shadow, true) & Shadow.stack) === 0 && !this.singleStepTrap())
+        return Stop.tripleFault;
       if (stopNow) break;
     }
     if (repeating) this.stoppedAt[this.selected] = startedAt;
@@ -359,7 +371,10 @@ export class Execution implements Processor {
   }
   /** A repeated string instruction at which a breakpoint has stopped is not stopped at again by its own iterations. */
   private repeatsAtBreakpoint(record: number): boolean {
-    return this.view.getUint16(record + Rec.handler, true) === this.stopId && this.forms.list[this.view.getUint16(record + Rec.form, true)]?.control === 'again';
+    return (
+      this.view.getUint16(record + Rec.handler, true) === this.stopId &&
+      this.forms.list[this.view.getUint16(record + Rec.form, true)]?.control === 'again'
+    );
   }
 
   /** The record at the selected vCPU's EIP; 0 or less where there is none. */
@@ -407,7 +422,8 @@ export class Execution implements Processor {
     const saved = stop ? view.getUint16(stop + Rec.handler, true) : 0;
     view.setInt32(State.budget, budget - count, true);
     if (stop) view.setUint16(stop + Rec.handler, this.stopId, true);
-    if (stop || ignoreBreakpoint) if (head !== this.stopId || ignoreBreakpoint) view.setUint16(record + Rec.handler, view.getUint16(record + Rec.form, true), true);
+    if (stop || ignoreBreakpoint)
+      if (head !== this.stopId || ignoreBreakpoint) view.setUint16(record + Rec.handler, view.getUint16(record + Rec.form, true), true);
     this.executedBefore = this.retired;
     this.executeBudget = budget;
     const { clears } = this.records;
@@ -422,7 +438,8 @@ export class Execution implements Processor {
     }
     const at = view.getInt32(State.record, true);
     this.retired += budget - view.getInt32(State.budget, true);
-    if (at !== 0) view.setInt32(State.eip, view.getInt32(State.registers + State.pageSlot, true) + view.getUint16(at + Rec.offset, true), true);
+    if (at !== 0)
+      view.setInt32(State.eip, view.getInt32(State.registers + State.pageSlot, true) + view.getUint16(at + Rec.offset, true), true);
     const reason = view.getInt32(State.reason, true);
     if (reason !== Leave.stop) return reason;
     if (stopped !== 0 && at === stopped) return Leave.resume | STOP_NOW;
@@ -474,6 +491,8 @@ export class Execution implements Processor {
     this.view.setInt32(State.halted, 0, true);
     this.view.setInt32(State.shadow, 0, true);
     if (type === EventType.nmi) this.view.setInt32(State.nmiBlocked, 1, true);
-    return this.events.deliver(vector, type === EventType.exception ? Source.exception : Source.hardware, errorCode) ? Stop.budget : Stop.tripleFault;
+    return this.events.deliver(vector, type === EventType.exception ? Source.exception : Source.hardware, errorCode)
+      ? Stop.budget
+      : Stop.tripleFault;
   }
 }

@@ -29,7 +29,13 @@ export const flagsInWindow = (): Flags => {
 
 /** A register in the window. */
 export const registerInWindow = (slot: Value, size: Size): Value =>
-  peek(size === 64 ? I64 : I32, loadOp(size), 0, slot.constant !== undefined ? c32(0) : slot, State.registers + Number(slot.constant ?? 0n));
+  peek(
+    size === 64 ? I64 : I32,
+    loadOp(size),
+    0,
+    slot.constant !== undefined ? c32(0) : slot,
+    State.registers + Number(slot.constant ?? 0n),
+  );
 
 export class HandlerEmitter extends Emitter {
   private loop: Label | undefined;
@@ -92,7 +98,15 @@ export class HandlerEmitter extends Emitter {
     for (const { slot, size, value } of this.writes.reverse()) {
       const wide = size === 32; // a 32-bit write clears the upper half
       this.push(slot.constant !== undefined ? c32(0) : slot);
-      this.push(wide ? (value.type === I64 ? zeroExtend(value, 32) : new Value(I64, Op.i64ExtendU, [value])) : size < 64 && value.type === I64 ? low(value) : value);
+      this.push(
+        wide
+          ? value.type === I64
+            ? zeroExtend(value, 32)
+            : new Value(I64, Op.i64ExtendU, [value])
+          : size < 64 && value.type === I64
+            ? low(value)
+            : value,
+      );
       stores.push([wide ? Op.i64Store : storeOp(size), State.registers + Number(slot.constant ?? 0n)]);
     }
     if (this.newFlags)
@@ -284,7 +298,14 @@ export class HandlerEmitter extends Emitter {
 }
 
 /** Sets local `target` to the record for the address in local `eip` (0: none), and the page slot with it. `linear`, `entry`: scratch locals. */
-export function emitLookUp(c: HandlerEmitter['code'], segmented: boolean, eip: number, target: number, linear: number, entry: number): void {
+export function emitLookUp(
+  c: HandlerEmitter['code'],
+  segmented: boolean,
+  eip: number,
+  target: number,
+  linear: number,
+  entry: number,
+): void {
   c.op(Op.localGet, eip);
   if (segmented) {
     c.i32(0);
@@ -346,7 +367,8 @@ export function annotate(forms: Forms): void {
 }
 
 /** The types every generated module declares: handlers first, then the imports'. */
-export const moduleTypes = (): FunctionType[] => [{ params: [I32], results: [I32] }, ...importTypes.map((params) => ({ params, results: [I32] }))] as FunctionType[];
+export const moduleTypes = (): FunctionType[] =>
+  [{ params: [I32], results: [I32] }, ...importTypes.map((params) => ({ params, results: [I32] }))] as FunctionType[];
 export const moduleImports = (): [string, number][] => importNames.map((n, i) => [n, i + 1]);
 
 /** The module: exports run(record) → 0, which executes until something makes it leave; handlers are in the imported table at index form.id. */

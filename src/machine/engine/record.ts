@@ -226,13 +226,17 @@ export class Records {
       return this.decodeCrossing(host, context, room, second);
     }
     const last = run.length - 1;
-    if (run[last] === this.undefined_ && this.isOverlong(this.bytes.subarray(base + this.view.getUint16(first + last * Rec.size + Rec.offset, true), base + PAGE), context)) {
+    if (
+      run[last] === this.undefined_ &&
+      this.isOverlong(this.bytes.subarray(base + this.view.getUint16(first + last * Rec.size + Rec.offset, true), base + PAGE), context)
+    ) {
       run[last] = this.overlong;
       this.header(first + last * Rec.size, this.overlong, 0, this.view.getUint16(first + last * Rec.size + Rec.offset, true));
     }
     if (single && at - offset > room) return -1;
     if (at > offset + MAX_LENGTH && run.length === 1) return -1;
-    if (!endsUnconditionally(run[run.length - 1] as Form)) this.addFallThrough(first + run.length * Rec.size, at, context, branches, single);
+    if (!endsUnconditionally(run[run.length - 1] as Form))
+      this.addFallThrough(first + run.length * Rec.size, at, context, branches, single);
     this.finish(first, run);
     this.next = first + (run.length + 1) * Rec.size;
     this.markCode(host, at - offset);
@@ -317,7 +321,13 @@ export class Records {
   private finish(first: number, run: readonly Form[]): void {
     for (let k = 0; k < run.length; k++) this.view.setUint8(first + k * Rec.size + Rec.count, run.length - k);
   }
-  private addFallThrough(p: number, offset: number, context: number, branches: { record: number; target: number }[], unlinked: boolean): void {
+  private addFallThrough(
+    p: number,
+    offset: number,
+    context: number,
+    branches: { record: number; target: number }[],
+    unlinked: boolean,
+  ): void {
     const segmented = (context & Context.flat) === 0;
     this.header(p, this.formOf({ name: FALL_THROUGH, size: 32, kinds: 'i' }, segmented, 32, 32), 0, offset);
     if (!unlinked) branches.push({ record: p, target: offset });
@@ -328,7 +338,8 @@ export class Records {
   }
   private formOf(shape: Shape, segmented: boolean, addressSize: 16 | 32, stackSize: 16 | 32): Form {
     const definition = definitions.get(shape.name);
-    const find = (kinds: string): Form | undefined => definition && this.forms.find(definition, shape.size, kinds, { addressSize, stackSize, segmented });
+    const find = (kinds: string): Form | undefined =>
+      definition && this.forms.find(definition, shape.size, kinds, { addressSize, stackSize, segmented });
     return find(shape.kinds) ?? this.undefined_;
   }
   private header(p: number, form: Form, length: number, offset: number): void {
@@ -434,5 +445,11 @@ function slotOf(registerClass: number, register: number, high: boolean): number 
 
 /** Does execution never simply go on with the next record of the run? */
 const endsUnconditionally = (f: Form): boolean =>
-  f.control === 'indirect' || f.control === 'redirect' || f.control === 'stop' || f.definition.name === 'jmp' || f.definition.name === 'call' || f.definition.name === 'undefined' || f.definition.name === 'overlong';
+  f.control === 'indirect' ||
+  f.control === 'redirect' ||
+  f.control === 'stop' ||
+  f.definition.name === 'jmp' ||
+  f.definition.name === 'call' ||
+  f.definition.name === 'undefined' ||
+  f.definition.name === 'overlong';
 const ends = (f: Form): boolean => endsUnconditionally(f) || f.control === 'again';

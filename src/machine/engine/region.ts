@@ -5,7 +5,29 @@
  */
 import { type Family, families, type Flags } from '../emitter/flags.ts';
 import { FALL_THROUGH, type Form } from '../emitter/form.ts';
-import { and, c32, c64, eq, eqz, getLocal, leS, leU, low, ltS, ltU, ne, or, shl, shrU, signExtend, type Size, type Value, widen, xor, zeroExtend } from '../emitter/value.ts';
+import {
+  and,
+  c32,
+  c64,
+  eq,
+  eqz,
+  getLocal,
+  leS,
+  leU,
+  low,
+  ltS,
+  ltU,
+  ne,
+  or,
+  shl,
+  shrU,
+  signExtend,
+  type Size,
+  type Value,
+  widen,
+  xor,
+  zeroExtend,
+} from '../emitter/value.ts';
 import { buildModule, Code, I32, I64, Op } from '../emitter/wasm.ts';
 import { Rec, State } from '../state/layout.ts';
 import type { Execution } from './execution.ts';
@@ -13,7 +35,8 @@ import { flagsInWindow, HandlerEmitter, moduleImports, moduleTypes, registerInWi
 import { liveness } from './record.ts';
 
 /** Instructions that stay with the interpreter: a region ends before them. */
-export const compiles = (form: Form): boolean => !form.calls && form.control !== 'again' && form.control !== 'stop' && !['undefined', 'overlong', 'stop'].includes(form.definition.name);
+export const compiles = (form: Form): boolean =>
+  !form.calls && form.control !== 'again' && form.control !== 'stop' && !['undefined', 'overlong', 'stop'].includes(form.definition.name);
 
 /** Where the flags are, as far as is known while compiling. */
 type Known = { where: 'window' } | { where: 'locals' } | { where: 'family'; family: Family; size: Size };
@@ -85,7 +108,13 @@ class RegionEmitter extends HandlerEmitter {
   override oldFlags(): Flags {
     const { known } = this;
     if (known.where === 'window') return flagsInWindow();
-    if (known.where === 'locals') return { zero: getLocal(I64, this.zero), sign: getLocal(I64, this.sign), cross: getLocal(I64, this.cross), carry: getLocal(I32, this.carry) };
+    if (known.where === 'locals')
+      return {
+        zero: getLocal(I64, this.zero),
+        sign: getLocal(I64, this.sign),
+        cross: getLocal(I64, this.cross),
+        carry: getLocal(I32, this.carry),
+      };
     const { family, size } = known;
     const a = low(getLocal(I64, this.a));
     const b = low(getLocal(I64, this.b));
@@ -204,7 +233,12 @@ class RegionEmitter extends HandlerEmitter {
         done = true;
       } else {
         this.handler(form);
-        done = form.control === 'indirect' || form.control === 'redirect' || form.definition.name === 'jmp' || form.definition.name === 'call' || form.definition.name === FALL_THROUGH;
+        done =
+          form.control === 'indirect' ||
+          form.control === 'redirect' ||
+          form.definition.name === 'jmp' ||
+          form.definition.name === 'call' ||
+          form.definition.name === FALL_THROUGH;
       }
     }
     this.code.u8(Op.unreachable);

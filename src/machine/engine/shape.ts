@@ -18,24 +18,93 @@ CONDITIONS.forEach((c, i) => {
 
 /** Mnemonics whose definition bears their name and whose size is that of the first sized operand. */
 const plain = new Set(
-  'add sub adc sbb and or xor cmp test neg not inc dec mul div idiv shl shr sar rol ror rcl rcr shld shrd bsf bsr bt bts btr btc bswap xchg xadd cmpxchg lea'.split(' '),
+  'add sub adc sbb and or xor cmp test neg not inc dec mul div idiv shl shr sar rol ror rcl rcr shld shrd bsf bsr bt bts btr btc bswap xchg xadd cmpxchg lea'.split(
+    ' ',
+  ),
 );
 /** Without operands that matter. */
 const bare = new Map<string, Shape>(
   Object.entries({
-    nop: 32, hlt: 32, pause: 32, clc: 32, stc: 32, cmc: 32, cld: 32, std: 32, cli: 32, sti: 32, cpuid: 32, rdmsr: 32, wrmsr: 32, rdtsc: 32, clts: 32, wbinvd: 32,
-    reservednop: 32, int3: 32, lahf: 8, sahf: 8, salc: 8, daa: 8, das: 8, aaa: 8, aas: 8, cbw: 16, cwde: 32, cwd: 16, cdq: 32, xlatb: 8,
-    pusha: 16, pushad: 32, popa: 16, popad: 32, pushf: 16, pushfd: 32, popf: 16, popfd: 32, iret: 16, iretd: 32, invd: 32,
+    nop: 32,
+    hlt: 32,
+    pause: 32,
+    clc: 32,
+    stc: 32,
+    cmc: 32,
+    cld: 32,
+    std: 32,
+    cli: 32,
+    sti: 32,
+    cpuid: 32,
+    rdmsr: 32,
+    wrmsr: 32,
+    rdtsc: 32,
+    clts: 32,
+    wbinvd: 32,
+    reservednop: 32,
+    int3: 32,
+    lahf: 8,
+    sahf: 8,
+    salc: 8,
+    daa: 8,
+    das: 8,
+    aaa: 8,
+    aas: 8,
+    cbw: 16,
+    cwde: 32,
+    cwd: 16,
+    cdq: 32,
+    xlatb: 8,
+    pusha: 16,
+    pushad: 32,
+    popa: 16,
+    popad: 32,
+    pushf: 16,
+    pushfd: 32,
+    popf: 16,
+    popfd: 32,
+    iret: 16,
+    iretd: 32,
+    invd: 32,
   } satisfies Record<string, Size>).map(([m, size]) => [
     m,
-    { name: ({ cwde: 'cbw', cdq: 'cwd', xlatb: 'xlat', pushad: 'pusha', popad: 'popa', pushfd: 'pushf', popfd: 'popf', iretd: 'iret', invd: 'wbinvd', reservednop: 'nop' } as Record<string, string>)[m] ?? m, size, kinds: '' },
+    {
+      name:
+        (
+          {
+            cwde: 'cbw',
+            cdq: 'cwd',
+            xlatb: 'xlat',
+            pushad: 'pusha',
+            popad: 'popa',
+            pushfd: 'pushf',
+            popfd: 'popf',
+            iretd: 'iret',
+            invd: 'wbinvd',
+            reservednop: 'nop',
+          } as Record<string, string>
+        )[m] ?? m,
+      size,
+      kinds: '',
+    },
   ]),
 );
 const strings = new Map<string, Shape>();
 for (const name of ['movs', 'stos', 'lods', 'scas', 'cmps', 'ins', 'outs'])
-  for (const [suffix, size] of [['b', 8], ['w', 16], ['d', 32]] as const) strings.set(name + suffix, { name, size, kinds: '' });
+  for (const [suffix, size] of [
+    ['b', 8],
+    ['w', 16],
+    ['d', 32],
+  ] as const)
+    strings.set(name + suffix, { name, size, kinds: '' });
 
-const LETTER: Record<number, string> = { [Operand.register]: 'r', [Operand.immediate]: 'i', [Operand.memory]: 'm', [Operand.nearBranch]: 'i', [Operand.farBranch]: 'i' };
+const LETTER: Record<number, string> = {
+  [Operand.register]: 'r',
+  [Operand.immediate]: 'i',
+  [Operand.memory]: 'm',
+  [Operand.nearBranch]: 'i',
+  [Operand.farBranch]: 'i',
+};
 const size = (bits: number): Size => (bits === 8 || bits === 16 || bits === 64 ? bits : 32);
 
 /** Undefined when there is no definition for the instruction. */
@@ -46,7 +115,7 @@ export function shapeOf(n: Insn): Shape | undefined {
   if (fixed) return fixed.name === 'nop' || n.operandCount === 0 || mnemonic === 'xlatb' ? fixed : undefined;
   const string = strings.get(mnemonic);
   if (string) {
-    if (n.operandCount < 2 || a.kind === Operand.register && a.registerClass !== RegisterClass.general) return undefined;
+    if (n.operandCount < 2 || (a.kind === Operand.register && a.registerClass !== RegisterClass.general)) return undefined;
     const compares = string.name === 'scas' || string.name === 'cmps';
     const prefix = n.repne ? (compares ? 'repne.' : 'rep.') : n.rep ? (compares ? 'repe.' : 'rep.') : '';
     return { ...string, name: prefix + string.name };
@@ -75,7 +144,8 @@ export function shapeOf(n: Insn): Shape | undefined {
       return { name: mnemonic, size: 64, kinds };
     case 'push':
     case 'pop':
-      if (a.kind === Operand.register && a.registerClass === RegisterClass.segment) return { name: `${mnemonic}seg`, size: size(Math.abs(n.stackIncrement) * 8), kinds };
+      if (a.kind === Operand.register && a.registerClass === RegisterClass.segment)
+        return { name: `${mnemonic}seg`, size: size(Math.abs(n.stackIncrement) * 8), kinds };
       return { name: mnemonic, size: size(Math.abs(n.stackIncrement) * 8), kinds };
     case 'enter':
       return n.immediate2 === 0 ? { name: 'enter', size: code.startsWith('Enterw') ? 16 : 32, kinds: 'i' } : undefined;
@@ -139,7 +209,8 @@ function moveShape(n: Insn, kinds: string): Shape | undefined {
   const [to, from] = [classOf(a), classOf(b)];
   if (to === RegisterClass.general && from === RegisterClass.general) return { name: 'mov', size: size(a.size || b.size), kinds };
   if (to === RegisterClass.segment) return a.register === 1 || a.register > 5 ? undefined : { name: 'movtoseg', size: 16, kinds };
-  if (from === RegisterClass.segment) return a.kind === Operand.memory ? { name: 'movfromseg16', size: 16, kinds } : { name: 'movfromseg', size: size(a.size), kinds };
+  if (from === RegisterClass.segment)
+    return a.kind === Operand.memory ? { name: 'movfromseg16', size: 16, kinds } : { name: 'movfromseg', size: size(a.size), kinds };
   const known = (r: number): boolean => r === 0 || r === 2 || r === 3 || r === 4;
   if (to === RegisterClass.control) return known(a.register) ? { name: 'movtocr', size: 32, kinds } : undefined;
   if (from === RegisterClass.control) return known(b.register) ? { name: 'movfromcr', size: 32, kinds } : undefined;

@@ -99,9 +99,25 @@ export class InstructionDecoder {
   private readonly instruction: Instruction = new iced.Instruction();
   /** The instruction decoded last; overwritten by the next. */
   readonly insn: Insn = {
-    length: 0, valid: false, code: 'INVALID', mnemonic: 'invalid', operandCount: 0, operands: [operand(), operand(), operand(), operand()],
-    base: -1, index: -1, addressSize: 32, scale: 0, displacement: 0, segment: 3, rep: false, repne: false, target: 0, farSelector: 0, farOffset: 0,
-    immediate2: 0, stackIncrement: 0,
+    length: 0,
+    valid: false,
+    code: 'INVALID',
+    mnemonic: 'invalid',
+    operandCount: 0,
+    operands: [operand(), operand(), operand(), operand()],
+    base: -1,
+    index: -1,
+    addressSize: 32,
+    scale: 0,
+    displacement: 0,
+    segment: 3,
+    rep: false,
+    repne: false,
+    target: 0,
+    farSelector: 0,
+    farOffset: 0,
+    immediate2: 0,
+    stackIncrement: 0,
   };
 
   /**

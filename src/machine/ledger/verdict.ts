@@ -20,10 +20,24 @@ export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 export const Reason = {
   none: 0,
   // notAddressed
-  idMismatch: 1, ldrMismatch: 2, ldrZero: 3, dfrInvalid: 4, senderExcluded: 5, notActive: 6,
+  idMismatch: 1,
+  ldrMismatch: 2,
+  ldrZero: 3,
+  dfrInvalid: 4,
+  senderExcluded: 5,
+  notActive: 6,
   // refused
-  notWaitingForSipi: 10, alreadyRunning: 11, softwareDisabled: 12, hardwareDisabled: 13, vectorBelow16: 14,
+  notWaitingForSipi: 10,
+  alreadyRunning: 11,
+  softwareDisabled: 12,
+  hardwareDisabled: 13,
+  vectorBelow16: 14,
   // notSent
-  invalidCombination: 20, levelDeassert: 21, initLevelBitClear: 22, modeUnsupported: 23, illegalVector: 24, notHandled: 25,
+  invalidCombination: 20,
+  levelDeassert: 21,
+  initLevelBitClear: 22,
+  modeUnsupported: 23,
+  illegalVector: 24,
+  notHandled: 25,
 } as const;
 export type Reason = (typeof Reason)[keyof typeof Reason];

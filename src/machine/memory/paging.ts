@@ -148,7 +148,9 @@ export class Paging {
   }
   /** Linear address of the code page, as the page slot and CS have it; an unaligned value when none is. */
   private executedPage(): number {
-    return (this.view.getInt32(State.registers + State.baseSlot + 8, true) + this.view.getInt32(State.registers + State.pageSlot, true)) | 0;
+    return (
+      (this.view.getInt32(State.registers + State.baseSlot + 8, true) + this.view.getInt32(State.registers + State.pageSlot, true)) | 0
+    );
   }
   /** A page fault drops the translation it came from, so that software may raise rights without INVLPG. */
   private fault(linear: number, code: number): never {
@@ -177,7 +179,8 @@ export class Paging {
   private dropFast(page: number): void {
     const index = ((page >>> 12) & (FAST_ENTRIES - 1)) << 4;
     const { read } = this.tables;
-    for (let table = read; table < read + 4 * FAST_SIZE; table += FAST_SIZE) if (this.words[(table + index) >>> 2] === page) this.words[(table + index) >>> 2] = FAST_EMPTY;
+    for (let table = read; table < read + 4 * FAST_SIZE; table += FAST_SIZE)
+      if (this.words[(table + index) >>> 2] === page) this.words[(table + index) >>> 2] = FAST_EMPTY;
     this.onDrop(page);
   }
   /** Called when the translation of a page (-1: any) has gone: jump-table entries may have relied on it. */

@@ -74,7 +74,8 @@ export class PhysicalMemory {
   mapRom(gpa: number, image: Uint8Array): void {
     const host = this.layout.rom + this.romUsed;
     const bytes = Math.ceil(image.length / PAGE) * PAGE;
-    if (this.romUsed + bytes > this.layout.romBytes) throw Error(`ROM images of ${this.romUsed + bytes} bytes exceed the ${this.layout.romBytes} laid out`);
+    if (this.romUsed + bytes > this.layout.romBytes)
+      throw Error(`ROM images of ${this.romUsed + bytes} bytes exceed the ${this.layout.romBytes} laid out`);
     this.bytes.set(image, host);
     this.romUsed += bytes;
     this.images.push({ gpa, host, bytes });

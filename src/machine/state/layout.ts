@@ -195,7 +195,12 @@ export const homeOf = (l: MemoryLayout, v: number): number => l.home + v * HOME_
 export function tablesOf(l: MemoryLayout, v: number) {
   const read = l.tables + v * TABLES_SIZE;
   return {
-    read, write: read + FAST_SIZE, userRead: read + 2 * FAST_SIZE, userWrite: read + 3 * FAST_SIZE,
-    jump: read + 4 * FAST_SIZE, tlb: read + 4 * FAST_SIZE + JUMP_SIZE, replace: read + 4 * FAST_SIZE + JUMP_SIZE + TLB_SIZE,
+    read,
+    write: read + FAST_SIZE,
+    userRead: read + 2 * FAST_SIZE,
+    userWrite: read + 3 * FAST_SIZE,
+    jump: read + 4 * FAST_SIZE,
+    tlb: read + 4 * FAST_SIZE + JUMP_SIZE,
+    replace: read + 4 * FAST_SIZE + JUMP_SIZE + TLB_SIZE,
   };
 }

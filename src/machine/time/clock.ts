@@ -47,7 +47,14 @@ class QueuedAlarm implements Alarm {
   }
 }
 
-export type ClockState = { kind: 'clock'; version: 1; idleNs: number; instructions: number; sequence: number; alarms: { name: string; dueNs: number; sequence: number }[] };
+export type ClockState = {
+  kind: 'clock';
+  version: 1;
+  idleNs: number;
+  instructions: number;
+  sequence: number;
+  alarms: { name: string; dueNs: number; sequence: number }[];
+};
 
 /** The machine's clock and its queue of alarms, ordered by (time, sequence). */
 export class VirtualClock implements Clock, Stateful<ClockState> {
@@ -95,7 +102,8 @@ export class VirtualClock implements Clock, Stateful<ClockState> {
     const now = this.nowNs;
     while (this.nextDueNs <= now) {
       let first: QueuedAlarm | undefined;
-      for (const a of this.alarms) if (a.dueNs <= now && (!first || a.dueNs < first.dueNs || (a.dueNs === first.dueNs && a.sequence < first.sequence))) first = a;
+      for (const a of this.alarms)
+        if (a.dueNs <= now && (!first || a.dueNs < first.dueNs || (a.dueNs === first.dueNs && a.sequence < first.sequence))) first = a;
       if (!first) break;
       first.dueNs = Number.POSITIVE_INFINITY;
       this.changed();
@@ -120,12 +128,21 @@ export class VirtualClock implements Clock, Stateful<ClockState> {
 
   save(): ClockState {
     const { idleNs, retired: instructions, sequence, alarms } = this;
-    return { kind: 'clock', version: 1, idleNs, instructions, sequence, alarms: alarms.map(({ name, dueNs, sequence }) => ({ name, dueNs, sequence })) };
+    return {
+      kind: 'clock',
+      version: 1,
+      idleNs,
+      instructions,
+      sequence,
+      alarms: alarms.map(({ name, dueNs, sequence }) => ({ name, dueNs, sequence })),
+    };
   }
   load(state: ClockState): void {
     checkState(state.kind === 'clock' && state.version === 1, 'clock', `${state.kind} ${state.version}`, 'clock 1');
     checkState(state.alarms.length === this.alarms.length, 'clock.alarms.length', state.alarms.length, String(this.alarms.length));
-    state.alarms.forEach((a, i) => checkState(a.name === this.alarms[i]?.name, `clock.alarms[${i}].name`, a.name, String(this.alarms[i]?.name)));
+    state.alarms.forEach((a, i) =>
+      checkState(a.name === this.alarms[i]?.name, `clock.alarms[${i}].name`, a.name, String(this.alarms[i]?.name)),
+    );
     this.idleNs = state.idleNs;
     this.retired = state.instructions;
     this.sequence = state.sequence;

@@ -33,7 +33,15 @@ export interface ScheduleConfig {
   readonly seed: number;
 }
 
-export type ScheduleState = { kind: 'schedule'; version: 1; current: number; left: number; random: number; fruitless: number; idling: boolean };
+export type ScheduleState = {
+  kind: 'schedule';
+  version: 1;
+  current: number;
+  left: number;
+  random: number;
+  fruitless: number;
+  idling: boolean;
+};
 
 /** The run loop of the whole machine. */
 export class Schedule implements Stateful<ScheduleState> {

@@ -62,7 +62,8 @@ export function compareBlocks(count: number): void {
     const what = `block ${n}, environment ${block.environment}, bytes ${Buffer.from(block.bytes).toString('hex')}`;
     expect({ stop: b.stop, retired: b.retired }, what).toEqual({ stop: a.stop, retired: a.retired });
     if (a.registers !== b.registers) expect(b.registers, what).toBe(a.registers);
-    if (Buffer.compare(a.memory, b.memory) !== 0) expect(Buffer.from(b.memory).equals(Buffer.from(a.memory)), `memory after ${what}`).toBe(true);
+    if (Buffer.compare(a.memory, b.memory) !== 0)
+      expect(Buffer.from(b.memory).equals(Buffer.from(a.memory)), `memory after ${what}`).toBe(true);
     if (interpreted.execution.window.cpl === 0) faults++;
   }
   expect(regions, 'blocks whose first run compiles').toBeGreaterThan(count / 2);

@@ -3,7 +3,34 @@ import type { Emitter } from '../../emitter/emitter.ts';
 import { chainFlags, overflowOf, resultFlags } from '../../emitter/flags.ts';
 import { define } from '../../emitter/form.ts';
 import {
-  add, and, c32, c64, divS, divU, eq, eqz, gtU, low, ltU, mul, ne, not, or, remS, remU, select, shl, shrU, signExtend, signExtend64, sub, type Value, widen, xor, zeroExtend, type Size,
+  add,
+  and,
+  c32,
+  c64,
+  divS,
+  divU,
+  eq,
+  eqz,
+  gtU,
+  low,
+  ltU,
+  mul,
+  ne,
+  not,
+  or,
+  remS,
+  remU,
+  select,
+  shl,
+  shrU,
+  signExtend,
+  signExtend64,
+  sub,
+  type Value,
+  widen,
+  xor,
+  zeroExtend,
+  type Size,
 } from '../../emitter/value.ts';
 import { Leave, RAX, RBX, RCX, RDX } from '../../state/layout.ts';
 
@@ -11,7 +38,10 @@ const two = 'rr rm ri mr mi';
 const one = 'r m';
 const words: { sizes: Size[] } = { sizes: [16, 32] };
 
-for (const [name, op] of [['add', add], ['sub', sub]] as const)
+for (const [name, op] of [
+  ['add', add],
+  ['sub', sub],
+] as const)
   define(name, two, 'rw,r', (e) => {
     const a = e.read(0);
     const b = e.read(1);
@@ -30,7 +60,10 @@ define('neg', one, 'rw', (e) => {
   e.write(0, r);
   e.flagsOf('sub', e.value(0), b, r);
 });
-for (const [name, borrow] of [['adc', false], ['sbb', true]] as const)
+for (const [name, borrow] of [
+  ['adc', false],
+  ['sbb', true],
+] as const)
   define(name, two, 'rw,r', (e) => {
     const a = e.read(0);
     const b = e.read(1);
@@ -39,7 +72,11 @@ for (const [name, borrow] of [['adc', false], ['sbb', true]] as const)
     e.write(0, r);
     e.flags(chainFlags(a, b, r, e.size, borrow));
   });
-for (const [name, op] of [['and', and], ['or', or], ['xor', xor]] as const)
+for (const [name, op] of [
+  ['and', and],
+  ['or', or],
+  ['xor', xor],
+] as const)
   define(name, two, 'rw,r', (e) => {
     const r = op(e.read(0), e.read(1));
     e.write(0, r);
@@ -58,7 +95,10 @@ define(
   { sizes: [32] },
 );
 define('not', one, 'rw', (e) => e.write(0, not(e.read(0))));
-for (const [name, step] of [['inc', 1], ['dec', -1]] as const)
+for (const [name, step] of [
+  ['inc', 1],
+  ['dec', -1],
+] as const)
   define(name, one, 'rw', (e) => {
     const r = e.narrow(add(e.read(0), e.value(step)));
     const { carry } = e.keptFlags();
@@ -143,7 +183,10 @@ for (const signed of [false, true])
 const AH = RAX + 1;
 const nibbleOver9 = (al: Value): Value => gtU(and(al, c32(15)), c32(9));
 const auxiliaryCarry = (cross: Value): Value => and(shrU(low(cross), c32(4)), c32(1));
-for (const [name, subtract] of [['daa', false], ['das', true]] as const)
+for (const [name, subtract] of [
+  ['daa', false],
+  ['das', true],
+] as const)
   define(
     name,
     '',
@@ -162,7 +205,10 @@ for (const [name, subtract] of [['daa', false], ['das', true]] as const)
     },
     { sizes: [8] },
   );
-for (const [name, subtract] of [['aaa', false], ['aas', true]] as const)
+for (const [name, subtract] of [
+  ['aaa', false],
+  ['aas', true],
+] as const)
   define(
     name,
     '',

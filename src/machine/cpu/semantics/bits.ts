@@ -1,9 +1,31 @@
 /** Bit and byte instructions (SDM vol. 1, "Bit and Byte Instructions"). */
 import { withCarry } from '../../emitter/flags.ts';
 import { define } from '../../emitter/form.ts';
-import { and, bit0, c32, clz, constant, ctz, eqz, or, rotl, rotr, select, shl, shrS, shrU, signExtend, signExtend64, type Value, xor } from '../../emitter/value.ts';
+import {
+  and,
+  bit0,
+  c32,
+  clz,
+  constant,
+  ctz,
+  eqz,
+  or,
+  rotl,
+  rotr,
+  select,
+  shl,
+  shrS,
+  shrU,
+  signExtend,
+  signExtend64,
+  type Value,
+  xor,
+} from '../../emitter/value.ts';
 
-for (const [name, forward] of [['bsf', true], ['bsr', false]] as const)
+for (const [name, forward] of [
+  ['bsf', true],
+  ['bsr', false],
+] as const)
   define(
     name,
     'rr rm',

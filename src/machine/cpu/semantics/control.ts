@@ -15,7 +15,11 @@ define('jmpi', 'r m', 'r', (e) => e.jumpTo(e.read(0)), jumps);
 for (let cc = 0; cc < 16; cc++) define(`j${cc}`, 'i', 'r', (e) => e.jump(e.condition(cc)), jumps);
 /** The count's width is the address size. */
 const counting = { sizes, control: true, strings: true };
-for (const [name, cc] of [['loop', -1], ['loope', 4], ['loopne', 5]] as const)
+for (const [name, cc] of [
+  ['loop', -1],
+  ['loope', 4],
+  ['loopne', 5],
+] as const)
   define(
     name,
     'i',

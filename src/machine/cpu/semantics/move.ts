@@ -38,10 +38,16 @@ define(
 /** CWD, CDQ: rDX = the sign of rAX. */
 define('cwd', '', '', (e) => e.setRegister(RDX, shrS(signExtend(e.reg(RAX), e.size), c32(31)), e.size), words);
 /** XLAT: AL = byte at rBX + AL. */
-define('xlat', '', '', (e) => e.setRegister(RAX, e.load('operand', zeroExtend(add(e.reg(RBX, 32), e.reg(RAX, 8)), e.form.addressSize), 8), 8), {
-  sizes: [8],
-  strings: true,
-});
+define(
+  'xlat',
+  '',
+  '',
+  (e) => e.setRegister(RAX, e.load('operand', zeroExtend(add(e.reg(RBX, 32), e.reg(RAX, 8)), e.form.addressSize), 8), 8),
+  {
+    sizes: [8],
+    strings: true,
+  },
+);
 
 // ── The stack: its address size is that of SS ────────────────────────────────────────────────────────────────────────────────────────
 const stacked = { ...words, stack: true };
@@ -115,13 +121,7 @@ define(
 
 // ── Flags on the stack and in AH ─────────────────────────────────────────────────────────────────────────────────────────────────────
 const VM_RF = 0x30000;
-define(
-  'pushf',
-  '',
-  '',
-  (e) => push(e, or(or(flagsWord(e.oldFlags()), c32(2)), and(e.reg(State.systemSlot, 32), c32(~VM_RF)))),
-  stacked,
-);
+define('pushf', '', '', (e) => push(e, or(or(flagsWord(e.oldFlags()), c32(2)), and(e.reg(State.systemSlot, 32), c32(~VM_RF)))), stacked);
 define(
   'popf',
   '',
@@ -136,13 +136,21 @@ define(
 );
 const AH = RAX + 1;
 define('lahf', '', '', (e) => e.setRegister(AH, or(and(flagsWord(e.oldFlags()), c32(0xd5)), c32(2)), 8), { sizes: [8] });
-define('sahf', '', '', (e) => e.flags(flagsFromWord(or(and(e.reg(AH, 8), c32(0xd5)), and(flagsWord(e.oldFlags()), c32(0x800))))), { sizes: [8] });
+define('sahf', '', '', (e) => e.flags(flagsFromWord(or(and(e.reg(AH, 8), c32(0xd5)), and(flagsWord(e.oldFlags()), c32(0x800))))), {
+  sizes: [8],
+});
 
 // ── Segment registers and far pointers: operand slots are those of selectors ─────────────────────────────────────────────────────────
 define('movfromseg', 'rr', 'w,r', (e) => e.write(0, e.read(1, 16)), words);
 define('movfromseg16', 'mr', 'w,r', (e) => e.write(0, e.read(1, 16), 16), { sizes: [16] });
 define('movtoseg', 'rr rm', 'w,r', (e) => e.check(e.helper(Helper.loadSegment, e.slot(0), e.read(1))), { sizes: [16] });
-for (const [name, segment] of [['lds', Segment.DS], ['les', Segment.ES], ['lfs', Segment.FS], ['lgs', Segment.GS], ['lss', Segment.SS]] as const)
+for (const [name, segment] of [
+  ['lds', Segment.DS],
+  ['les', Segment.ES],
+  ['lfs', Segment.FS],
+  ['lgs', Segment.GS],
+  ['lss', Segment.SS],
+] as const)
   define(
     name,
     'rm',

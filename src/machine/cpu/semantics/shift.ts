@@ -2,7 +2,28 @@
 import type { Emitter } from '../../emitter/emitter.ts';
 import { families, type Flags, withCarryAndOverflow, resultFlags } from '../../emitter/flags.ts';
 import { define } from '../../emitter/form.ts';
-import { and, bit0, c32, c64, eqz, low, or, remU, rotl, rotr, select, shl, shrS, shrU, signExtend, sub, topBit, type Value, widen, xor } from '../../emitter/value.ts';
+import {
+  and,
+  bit0,
+  c32,
+  c64,
+  eqz,
+  low,
+  or,
+  remU,
+  rotl,
+  rotr,
+  select,
+  shl,
+  shrS,
+  shrU,
+  signExtend,
+  sub,
+  topBit,
+  type Value,
+  widen,
+  xor,
+} from '../../emitter/value.ts';
 
 /** The register that counts is always CL. */
 const counts = 'ri mi rr mr';
@@ -34,11 +55,15 @@ for (const name of ['shl', 'shr', 'sar'] as const)
   });
 /** A count of zero: the operand is accessed and nothing changes. */
 define('shift0', 'r m', 'rw', (e) => e.write(0, e.read(0)));
-for (const [name, left] of [['rol', true], ['ror', false]] as const)
+for (const [name, left] of [
+  ['rol', true],
+  ['ror', false],
+] as const)
   define(name, counts, 'rw,r', (e) => {
     const a = e.read(0);
     const n = count(e);
-    const repeated = e.size === 32 ? a : e.size === 16 ? or(a, shl(a, c32(16))) : or(or(a, shl(a, c32(8))), or(shl(a, c32(16)), shl(a, c32(24))));
+    const repeated =
+      e.size === 32 ? a : e.size === 16 ? or(a, shl(a, c32(16))) : or(or(a, shl(a, c32(8))), or(shl(a, c32(16)), shl(a, c32(24))));
     const r = e.narrow((left ? rotl : rotr)(repeated, n));
     const old = e.keptFlags();
     const carry = left ? bit0(r) : topBit(r, e.size);
@@ -46,7 +71,10 @@ for (const [name, left] of [['rol', true], ['ror', false]] as const)
     e.write(0, r);
     flagsUnlessZero(e, n, withCarryAndOverflow(old, carry, overflow), e.isImmediate(1));
   });
-for (const [name, left] of [['rcl', true], ['rcr', false]] as const)
+for (const [name, left] of [
+  ['rcl', true],
+  ['rcr', false],
+] as const)
   define(name, counts, 'rw,r', (e) => {
     const old = e.oldFlags();
     const bits = e.size + 1;
@@ -63,7 +91,10 @@ for (const [name, left] of [['rcl', true], ['rcr', false]] as const)
   });
 
 /** Double shifts: the operand's bits stand at the top (SHLD) or bottom (SHRD) of 64, what is shifted in beside them. */
-for (const [name, left] of [['shld', true], ['shrd', false]] as const)
+for (const [name, left] of [
+  ['shld', true],
+  ['shrd', false],
+] as const)
   define(
     name,
     'rri mri rrr mrr',

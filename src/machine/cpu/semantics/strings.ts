@@ -19,7 +19,8 @@ function step(e: Emitter): Value {
   return sub(c32(bytes), shl(direction, c32(bytes === 1 ? 1 : bytes === 2 ? 2 : 3)));
 }
 const pointer = (e: Emitter, r: number): Value => e.reg(r, e.form.addressSize);
-const advance = (e: Emitter, r: number, by: Value): void => e.setRegister(r, zeroExtend(add(pointer(e, r), by), e.form.addressSize), e.form.addressSize);
+const advance = (e: Emitter, r: number, by: Value): void =>
+  e.setRegister(r, zeroExtend(add(pointer(e, r), by), e.form.addressSize), e.form.addressSize);
 
 /** Defines `name`, and `rep.name` which ends when the count is out or, with `whileCondition`, when the condition no longer holds. */
 function string(name: string, body: (e: Emitter, repeated: boolean) => void, sizes: Size[], compares = false): void {

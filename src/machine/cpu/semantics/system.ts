@@ -58,7 +58,11 @@ define(
 );
 define('movtodr', 'ir', 'r,r', (e) => e.check(e.helper(Helper.writeDebug, e.immediate(8), e.read(1))), one);
 /** Loads of system registers: the privilege is checked before the operand is read. */
-for (const [name, helper] of [['lmsw', Helper.loadMachineStatus], ['lldt', Helper.loadLdt], ['ltr', Helper.loadTask]] as const)
+for (const [name, helper] of [
+  ['lmsw', Helper.loadMachineStatus],
+  ['lldt', Helper.loadLdt],
+  ['ltr', Helper.loadTask],
+] as const)
   define(
     name,
     'r m',
@@ -71,7 +75,10 @@ for (const [name, helper] of [['lmsw', Helper.loadMachineStatus], ['lldt', Helpe
   );
 define('smsw', 'r', 'w', (e) => e.write(0, e.reg(State.controlSlot, e.size)), words);
 define('smsw16', 'm', 'w', (e) => e.write(0, e.reg(State.controlSlot, 16)), { sizes: [16] });
-for (const [name, helper] of [['lgdt', Helper.loadGdt], ['lidt', Helper.loadIdt]] as const)
+for (const [name, helper] of [
+  ['lgdt', Helper.loadGdt],
+  ['lidt', Helper.loadIdt],
+] as const)
   define(
     name,
     'm',
@@ -84,7 +91,10 @@ for (const [name, helper] of [['lgdt', Helper.loadGdt], ['lidt', Helper.loadIdt]
     },
     words,
   );
-for (const [name, which] of [['sgdt', 0], ['sidt', 1]] as const)
+for (const [name, which] of [
+  ['sgdt', 0],
+  ['sidt', 1],
+] as const)
   define(
     name,
     'm',
@@ -98,7 +108,10 @@ for (const [name, which] of [['sgdt', 0], ['sidt', 1]] as const)
     },
     words,
   );
-for (const [name, which] of [['sldt', 2], ['str', 3]] as const) {
+for (const [name, which] of [
+  ['sldt', 2],
+  ['str', 3],
+] as const) {
   define(
     name,
     'r',
