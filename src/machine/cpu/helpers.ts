@@ -1,39 +1,53 @@
-/** What definitions call in TypeScript: the numbers by which generated code names them. */
+/** What definitions call in TypeScript: the numbers by which generated code names them. Answers other than a status are left in State.scratch. */
 export const Helper = {
-  /** a: slot of the segment register, b: selector, c: 1 when the stack pointer is loaded with SS, so that nothing needs to be held off. */ loadSegment: 1,
-  /** Far jump. a: selector, b: offset, c: operand size. */ farJump: 2,
-  /** Far call. a: selector, b: offset, c: operand size | next EIP is taken from the record. */ farCall: 3,
-  /** Far return. a: operand size, b: bytes to drop. */ farReturn: 4,
-  /** a: operand size. */ interruptReturn: 5,
-  /** INT n, INT3, INTO. a: vector, b: next EIP, c: 1 for INT3 and INTO (no IOPL check). */ softwareInterrupt: 6,
-  /** a: number of CRn, b: value. */ writeControl: 7,
-  /** a: number of DRn; answers in scratch. */ readDebug: 8,
-  /** a: number of DRn, b: value. */ writeDebug: 9,
-  /** a: limit, b: base. */ loadGdt: 10,
+  /** a: slot of the selector, b: selector, c: 1 when the stack pointer is loaded with SS, so that nothing needs to be held off. */
+  loadSegment: 1,
+  /** a: selector, b: offset, c: operand size in bits. */
+  farJump: 2,
+  /** a: selector | operand size in bits << 16, b: offset, c: next EIP. */
+  farCall: 3,
+  /** a: operand size in bits, b: bytes to drop. */
+  farReturn: 4,
+  /** a: operand size in bits. */
+  interruptReturn: 5,
+  /** INT n, INT3. a: vector, b: next EIP. */
+  softwareInterrupt: 6,
+  /** a: slot of the control register, b: value. */
+  writeControl: 7,
+  /** a: number of the debug register. */
+  readDebug: 8,
+  /** a: number of the debug register, b: value. */
+  writeDebug: 9,
+  /** a: limit, b: base. */
+  loadGdt: 10,
   loadIdt: 11,
-  /** a: selector. */ loadLdt: 12,
+  /** a: selector. */
+  loadLdt: 12,
   loadTask: 13,
-  /** a: linear address. */ invalidatePage: 14,
-  /** a: port, b: size in bits, c: 0. Answers in scratch. */ input: 15,
-  /** a: port, b: size in bits, c: value. */ output: 16,
-  cpuid: 17,
-  readMsr: 18,
-  writeMsr: 19,
-  readTsc: 20,
-  /** CLI, STI. */ clearInterrupts: 21,
-  setInterrupts: 22,
-  /** POPF. a: new flags, b: operand size. */ setFlags: 23,
-  /** PUSHF's check (VM86); answers the system flags in scratch. */ getFlags: 24,
-  clearTaskSwitched: 25,
-  /** a: low 16 bits. */ loadMachineStatus: 26,
-  /** Faults with #GP(0) unless CPL is 0. */ privileged: 27,
-  /** LAR, LSL: a: selector, b: 0 LAR, 1 LSL; the value in scratch, 1 in scratch + 4 when it is valid. VERR, VERW: b: 2, 3. */ inspectSelector: 28,
-  writeBack: 29,
-  /** CMPXCHG8B is in generated code. SYSENTER, SYSEXIT: */ sysenter: 30,
-  sysexit: 31,
-  /** BOUND's #BR, INTO: a: vector. */ raise: 32,
-  /** String I/O: as input/output, with the string and REP marks. c: value | …; see io.ts. */ stringInput: 33,
-  stringOutput: 34,
-  /** a: 0 GDTR, 1 IDTR (limit, base in scratch); 2 LDTR, 3 TR (selector in scratch). */ readSystem: 35,
+  /** a: linear address. */
+  invalidatePage: 14,
+  /** a: port, b: size in bits. */
+  input: 15,
+  /** a: port, b: size in bits, c: value. */
+  output: 16,
+  /** As input and output; b: size in bits, | 100h when repeated. */
+  stringInput: 17,
+  stringOutput: 18,
+  cpuid: 19,
+  readMsr: 20,
+  writeMsr: 21,
+  readTsc: 22,
+  /** CLI, STI. */
+  clearInterrupts: 23,
+  setInterrupts: 24,
+  /** POPF's part that needs privilege. a: new flags, b: operand size in bits. */
+  setFlags: 25,
+  clearTaskSwitched: 26,
+  /** a: low 16 bits of CR0. */
+  loadMachineStatus: 27,
+  /** Faults with #GP(0) unless CPL is 0. */
+  privileged: 28,
+  /** a: 0 GDTR, 1 IDTR (limit, base); 2 LDTR, 3 TR (selector). */
+  readSystem: 29,
 } as const;
 export type Helper = (typeof Helper)[keyof typeof Helper];
