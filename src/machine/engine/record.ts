@@ -182,7 +182,7 @@ export class Records {
   }
   /** Does this host page hold decoded code? */
   holdsCode(host: number): boolean {
-    const first = this.layout.codeBitmap + (((host & ~(PAGE - 1)) - this.layout.ram) >>> 9);
+    const first = this.layout.codeBitmap + ((host - (host & (PAGE - 1)) - this.layout.ram) >>> 9);
     return this.view.getInt32(first, true) !== 0 || this.view.getInt32(first + 4, true) !== 0;
   }
   /** Do any of these bytes (within one page) lie in a 64-byte piece that holds decoded code? */

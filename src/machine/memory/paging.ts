@@ -174,7 +174,7 @@ export class Paging {
     const { tables } = this;
     const table = user ? (write ? tables.userWrite : tables.userRead) : write ? tables.write : tables.read;
     const at = (table + (((linear >>> 12) & (FAST_ENTRIES - 1)) << 4)) >>> 2;
-    return this.words[at] === ((linear + bytes - 1) & ~0xfff) ? (linear + (this.words[at + 2] as number)) | 0 : 0;
+    return this.words[at] === ((linear + bytes - 1) & ~0xfff) ? (linear + (this.words[at + 2] as number)) >>> 0 : 0;
   }
   private dropFast(page: number): void {
     const index = ((page >>> 12) & (FAST_ENTRIES - 1)) << 4;

@@ -26,8 +26,8 @@ export interface MemoryObserver {
 
 export class PhysicalMemory {
   /** Host address of the page that answers reads, 0: nobody. By guest page number. */
-  readonly readPage = new Int32Array(PAGES);
-  readonly writePage = new Int32Array(PAGES);
+  readonly readPage = new Uint32Array(PAGES);
+  readonly writePage = new Uint32Array(PAGES);
   readonly view: DataView;
   readonly bytes: Uint8Array;
   /** ANDed to every physical address: bit 20 is clear while the A20 gate is closed. */
