@@ -20,6 +20,9 @@ const isFault = (vector: number, source: number): boolean =>
 const contributory = (vector: number): boolean => vector === Vector.DE || (vector >= Vector.TS && vector <= Vector.GP);
 
 export class Events {
+  /** Told of exceptions met on the way. */
+  onException: (vector: number, errorCode: number) => void = () => {};
+
   constructor(
     private readonly window: Window,
     private readonly segments: Segments,
@@ -57,6 +60,7 @@ export class Events {
             ? -1
             : guestFault.errorCode | (origin === Source.software || guestFault.vector === Vector.PF ? 0 : 1);
         origin = Source.exception;
+        this.onException(current, code);
       }
     }
   }

@@ -84,6 +84,11 @@ export interface Processor {
    * completes.
    */
   onAccess: (() => number) | undefined;
+  /**
+   * Told of every exception of the guest's own before it is delivered (not of those the VMM injects): EIP and `retired` are those of the instruction,
+   * and account is taken of `retired`. Answers whether to stop as soon as it has been delivered. `errorCode` -1: it has none.
+   */
+  onException: ((vector: number, errorCode: number) => boolean) | undefined;
   readonly exit: ExitInfo;
   readonly requests: Requests;
 

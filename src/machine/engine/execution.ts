@@ -74,6 +74,9 @@ export class Execution implements Processor {
   private readonly stopId: number;
   private readonly tscAt: (retired: number) => number;
   onAccess: (() => number) | undefined;
+  onException: ((vector: number, errorCode: number) => boolean) | undefined;
+  /** onException asked for a stop. */
+  private stopSoon = false;
   /** Instructions of this run that onAccess took account of. */
   private accounted = 0;
   /** Instructions retired, and budget, when generated code was entered. */
@@ -311,7 +314,8 @@ export class Execution implements Processor {
     let repeating = false;
     const startedAt = this.stoppedAt[this.selected] as number;
     this.stoppedAt[this.selected] = -1;
-    while (this.retired < instructions) {
+    this.stopSoon = false;
+    while (this.retired < instructions && !this.stopSoon) {
       if (this.retired > 0 && this.interruptWindow && this.interruptible) return Stop.interruptWindow;
       const record = this.resume();
       if (record === -1) return Stop.tripleFault;
@@ -409,8 +413,7 @@ export class Execution implements Processor {
       return record;
     } catch (fault) {
       if (fault !== guestFault) throw fault;
-      this.retired++;
-      return this.events.deliver(guestFault.vector, Source.exception, guestFault.errorCode) ? -2 : -1;
+      return this.deliverFault(guestFault.vector, guestFault.errorCode) ? -2 : -1;
     }
   }
   /** Executes at most `budget` instructions from `record`; gives the reason why it left and counts what retired. */
@@ -476,12 +479,22 @@ export class Execution implements Processor {
         return Vector.GP;
     }
   }
+  /** Tells of an exception at EIP. */
+  private report(vector: number, errorCode: number): void {
+    if (this.onException === undefined) return;
+    const all = this.retired;
+    this.retired = all - this.accounted;
+    if (this.onException(vector, errorCode)) this.stopSoon = true;
+    this.accounted = this.retired = all;
+  }
   private deliverFault(vector: number, errorCode: number): boolean {
+    this.report(vector, errorCode);
     this.retired++;
     this.view.setInt32(State.shadow, 0, true);
     return this.events.deliver(vector, Source.exception, errorCode);
   }
   private singleStepTrap(): boolean {
+    this.report(Vector.DB, -1);
     const at = State.debug + 6 * 4;
     this.view.setInt32(at, this.view.getInt32(at, true) | 0x4000, true);
     return this.events.deliver(Vector.DB, Source.exception, -1);

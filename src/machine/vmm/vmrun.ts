@@ -64,6 +64,7 @@ export class VmRun {
   ) {
     this.mmio = new MmioEmulation(this, table);
     vm.processor.onAccess = this.onAccess;
+    vm.processor.onException = this.onException;
   }
 
   /**
@@ -128,6 +129,14 @@ export class VmRun {
     vm.clock.retire(vm.processor.retired);
     if (!this.mmio.handleWithin(v)) return Offer.exit;
     return this.wantsAttention(v) ? Offer.stopAfter : Offer.done;
+  };
+  /** An exception of the guest's own: no exit, but an event. */
+  private readonly onException = (vector: number, errorCode: number): boolean => {
+    const { running: v, vm } = this;
+    if (v === undefined) return false;
+    vm.clock.retire(vm.processor.retired);
+    vm.event(v, EventKind.exception, vector, Math.max(errorCode, 0));
+    return vm.stopRequested;
   };
   /** Must the guest be left, because something has changed that is looked at between entries? */
   private wantsAttention(v: Vcpu): boolean {
@@ -199,6 +208,7 @@ export class VmRun {
   complete(v: Vcpu): Stop {
     const { processor, clock } = this.vm;
     v.vie.publish(processor.requests);
+    this.running = v;
     const stop = processor.complete();
     clock.retire(processor.retired);
     return stop;

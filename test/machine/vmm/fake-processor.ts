@@ -291,6 +291,7 @@ export class FakeProcessor implements Processor {
   readonly code32: boolean = true;
   readonly instructionId = 0;
   onAccess: (() => number) | undefined;
+  onException: ((vector: number, errorCode: number) => boolean) | undefined;
   breakpoints: ReadonlySet<number> = new Set();
   setRegister(): boolean {
     return false;
