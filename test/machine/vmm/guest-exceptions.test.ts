@@ -22,7 +22,7 @@ start:  xor ax, ax
         mov word [2], 0xF000
         mov word [6*4], handler
         mov word [6*4+2], 0xF000
-        mov word [33*4], handler
+        mov word [33*4], plain
         mov word [33*4+2], 0xF000
         xor cx, cx
         nop
@@ -36,7 +36,7 @@ handler: add word [0x600], 1
         mov bp, sp
         add word [bp+2], 2
         pop bp
-        iret
+plain:  iret
         times 0xFF0-($-$$) db 0
         jmp start
         times 0x1000-($-$$) db 0
