@@ -7,8 +7,13 @@ export const romShadow =
   (memory: GuestMemory, bootrom: Bootrom) =>
   (start: number, length: number, readsRam: boolean, writesRam: boolean): void => {
     const { alias } = bootrom;
-    const inRom = alias !== undefined && start >= alias.base && start + length <= alias.base + alias.length;
-    // Writes to ROM exit, and are dropped.
-    const romGpa = inRom ? bootrom.base + alias.offset + (start - alias.base) : 0;
-    memory.route(start, length, readsRam ? 'ram' : inRom ? 'rom' : 'none', writesRam ? 'ram' : 'none', romGpa);
+    const end = start + length;
+    const writes = writesRam ? 'ram' : 'none'; // writes to ROM exit, and are dropped
+    if (readsRam || alias === undefined) return memory.route(start, length, readsRam ? 'ram' : 'none', writes, 0);
+    // A small ROM covers only a part of a segment.
+    const first = Math.min(Math.max(start, alias.base), end);
+    const last = Math.max(Math.min(end, alias.base + alias.length), first);
+    if (first > start) memory.route(start, first - start, 'none', writes, 0);
+    if (last > first) memory.route(first, last - first, 'rom', writes, bootrom.base + alias.offset + (first - alias.base));
+    if (end > last) memory.route(last, end - last, 'none', writes, 0);
   };
