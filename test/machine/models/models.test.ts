@@ -186,10 +186,10 @@ describe('model pc', () => {
     routes.length = 0;
     machine.run({ instructions: 7 });
     expect(routes).toEqual([
-      'f0000+10000 ram ram ffff0000',
+      'f0000+10000 ram ram 0',
       'c0000+4000 none ram 0',
       'c4000+4000 none ram 0',
-      'e4000+4000 ram none fffe4000',
+      'e4000+4000 ram none 0',
     ]);
   });
   it('a byte to port F4h ends the machine with an odd status', () => {
