@@ -1,4 +1,5 @@
 /** Source text to tokens, one logical line at a time. Never throws: what is no token becomes one of kind 'bad' with a message. */
+import { rawByte } from './source-text.ts';
 
 export type TokenKind = 'name' | 'number' | 'string' | 'operator' | 'bad' | 'end';
 
@@ -190,11 +191,18 @@ function stringToken(source: string, start: number, quote: number): Token {
   return make('bad', `the string has no closing ${String.fromCharCode(quote)}`, start, end);
 }
 
-/** A string as UTF-8; an unpaired surrogate becomes U+FFFD. */
+/** A string as UTF-8, bytes of the source that were none as they are; any other unpaired surrogate becomes U+FFFD. */
 export function utf8(text: string): Uint8Array {
   const out: number[] = [];
-  for (const character of text) pushUtf8(character.codePointAt(0) ?? 0xfffd, out);
+  for (const character of text) pushWritten(character.codePointAt(0) ?? 0xfffd, out);
   return Uint8Array.from(out);
+}
+
+/** A character as it is written in the source. */
+function pushWritten(point: number, out: number[]): void {
+  const raw = rawByte(point);
+  if (raw === undefined) pushUtf8(point, out);
+  else out.push(raw);
 }
 
 function pushUtf8(point: number, out: number[]): void {
@@ -223,7 +231,7 @@ function unescaped(body: string): Uint8Array {
     const character = String.fromCodePoint(body.codePointAt(i) ?? 0xfffd);
     i += character.length;
     if (character !== '\\') {
-      pushUtf8(character.codePointAt(0) ?? 0xfffd, out);
+      pushWritten(character.codePointAt(0) ?? 0xfffd, out);
       continue;
     }
     const letter = body.charAt(i++);

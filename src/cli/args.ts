@@ -18,7 +18,15 @@ export interface MachineOptions {
   readonly timeoutNs: number;
 }
 
-export interface RunOptions extends MachineOptions {
+/** What may still change the number of vCPUs once the source has been read. */
+export interface CpusAsked {
+  /** Was --cpus given? If not, the source may say how many it is written for. */
+  readonly cpusGiven: boolean;
+  /** The limit of the profile, or of the stricter of two. */
+  readonly cpusLimit: number;
+}
+
+export interface RunOptions extends MachineOptions, CpusAsked {
   readonly file: string;
   readonly profile: string;
   readonly expect: readonly string[];
@@ -27,7 +35,7 @@ export interface RunOptions extends MachineOptions {
   readonly json: boolean;
 }
 
-export interface DiffOptions extends MachineOptions {
+export interface DiffOptions extends MachineOptions, CpusAsked {
   readonly file: string;
   readonly profiles: readonly [string, string];
   readonly json: boolean;
@@ -53,6 +61,8 @@ export interface Names {
 }
 
 export const COMMANDS = ['run', 'diff', 'demo', 'help'] as const;
+/** What `help` explains besides the commands. */
+export const TOPICS = ['run', 'diff', 'demo', 'conditions', 'json'] as const;
 
 const MACHINE = ['cpus', 'memory', 'model', 'profile', 'seed', 'slice', 'break', 'timeout'];
 /** Options of each command; `true` for those without a value. */
@@ -63,6 +73,21 @@ const OPTIONS: Readonly<Record<'run' | 'diff' | 'demo', readonly string[]>> = {
 };
 const FLAGS = ['json', 'help', 'version'];
 const REPEATED = ['break', 'expect', 'fail-text', 'trace', 'profile'];
+
+/** What each option that takes a value wants, as it is asked for when the value is missing. */
+const WANTED: Readonly<Record<string, string>> = {
+  cpus: '--cpus N, a number of vCPUs',
+  memory: '--memory SIZE, for example 128M',
+  model: '--model NAME',
+  profile: '--profile NAME',
+  seed: '--seed N, a number from 0 to 4294967295',
+  slice: '--slice N, a number of instructions from 1 to 1000000',
+  break: "--break EXPR, for example 'ipi:*=refused'",
+  timeout: '--timeout TIME, for example 500us, 10ms or 2s',
+  expect: '--expect TEXT, what the console must show',
+  'fail-text': '--fail-text TEXT, what the console must not show',
+  trace: '--trace exits, ipis or exits,ipis',
+};
 
 interface Parsed {
   readonly values: ReadonlyMap<string, readonly string[]>;
@@ -85,21 +110,20 @@ function parseOptions(argv: readonly string[], command: 'run' | 'diff' | 'demo')
     if (token.kind === 'positional') positionals.push(token.value);
     if (token.kind !== 'option') continue;
     const name = token.rawName === '-h' ? 'help' : token.name;
-    if (!allowed.includes(name) || (token.rawName.length === 2 && name !== 'help'))
-      throw new UsageError(
-        `${command} has no option ${token.rawName}.${didYouMean(
-          token.rawName,
-          allowed.map((n) => `--${n}`),
-        )}`,
-      );
+    if (!allowed.includes(name) || (token.rawName.length === 2 && name !== 'help')) {
+      const all = allowed.map((n) => `--${n}`);
+      const near = didYouMean(token.rawName, all);
+      throw new UsageError(`${command} has no option ${token.rawName}.${near === '' ? ` Options are: ${all.join(', ')}.` : near}`);
+    }
     const seen = values.get(name) ?? [];
     if (FLAGS.includes(name)) {
       if (token.value !== undefined) throw new UsageError(`--${name} takes no value, but got "${token.value}".`);
     } else if (token.value === undefined || (token.inlineValue === false && token.value.startsWith('--'))) {
-      throw new UsageError(`--${name} needs a value.`);
+      throw new UsageError(`--${name} needs a value: ${WANTED[name]}.`);
     } else if (seen.length > 0 && (!REPEATED.includes(name) || (name === 'profile' && command !== 'diff'))) {
       throw new UsageError(`--${name} is given twice: ${seen[0]} and ${token.value}.`);
     }
+    if (token.value === '') throw new UsageError(`--${name} "" is empty: give ${WANTED[name]}.`);
     values.set(name, [...seen, token.value ?? '']);
   }
   return { values, positionals };
@@ -123,11 +147,16 @@ function memory(text: string | undefined): number {
   return bytes;
 }
 
+/** The longest time that is counted in whole ns, in s: some 104 days. */
+const LONGEST_S = Math.floor(Number.MAX_SAFE_INTEGER / 1e9);
+
 /** A span of virtual time with its unit, in ns. */
 export function virtualTime(text: string, option: string): number {
-  const value = /[0-9]\s*(ns|us|ms|s)$/i.test(text) ? parseNumber(text) : undefined;
-  if (value === undefined || value < 1)
-    throw new UsageError(`--${option} ${text}: give a time with its unit, for example 500us, 10ms or 2s.`);
+  if (!/^[0-9][0-9_]*(?:\.[0-9]+)?(?:ns|us|ms|s)$/i.test(text))
+    throw new UsageError(`--${option} ${text}: give a time in ns, us, ms or s, for example 500us, 10ms or 2s.`);
+  const value = parseNumber(text);
+  if (value === undefined || value < 1 || value > LONGEST_S * 1e9)
+    throw new UsageError(`--${option} ${text}: a time from 1ns to ${LONGEST_S}s is possible.`);
   return value;
 }
 
@@ -138,7 +167,7 @@ function profileOf(name: string, names: Names): Names['profiles'][number] {
   return found;
 }
 
-function machineOptions(parsed: Parsed, names: Names, profiles: readonly string[]): MachineOptions {
+function machineOptions(parsed: Parsed, names: Names, profiles: readonly string[]): MachineOptions & CpusAsked {
   const limit = Math.min(...profiles.map((p) => profileOf(p, names).maxVcpus));
   const limiting = profiles.find((p) => profileOf(p, names).maxVcpus === limit);
   const model = one(parsed, 'model') ?? names.defaultModel;
@@ -146,6 +175,8 @@ function machineOptions(parsed: Parsed, names: Names, profiles: readonly string[
     throw new UsageError(`There is no model "${model}".${didYouMean(model, names.models)} Models are: ${names.models.join(', ')}.`);
   const timeout = one(parsed, 'timeout');
   return {
+    cpusGiven: parsed.values.has('cpus'),
+    cpusLimit: limit,
     cpus: integer(one(parsed, 'cpus'), 'cpus', 1, 1, limit, `give a number of vCPUs from 1 to ${limit}, the limit of profile ${limiting}.`),
     memory: memory(one(parsed, 'memory')),
     model,
@@ -170,6 +201,8 @@ function fileOf(parsed: Parsed, command: string): string {
   const [file, second] = parsed.positionals;
   if (file === undefined)
     throw new UsageError(`${command} needs a file: exitpoint ${command} FILE, a bootrom (.rom, .bin, .fd) or its source (.asm).`);
+  if (file === '')
+    throw new UsageError(`${command} "": the name of the file is empty; give a bootrom (.rom, .bin, .fd) or its source (.asm).`);
   if (second !== undefined) throw new UsageError(`${command} takes one file, but got ${file} and ${second}.`);
   return file;
 }
@@ -181,13 +214,14 @@ export function parseCommand(argv: readonly string[], names: Names): Command {
   if (command === '--version' || command === '-V') return { kind: 'version' };
   if (command === 'help') {
     const topic = rest[0];
-    if (topic !== undefined && !(COMMANDS as readonly string[]).includes(topic))
-      throw new UsageError(`There is no command "${topic}".${didYouMean(topic, COMMANDS)}`);
+    if (topic === undefined || topic === 'help') return { kind: 'help', topic: undefined };
+    if (!(TOPICS as readonly string[]).includes(topic))
+      throw new UsageError(`There is no help on "${topic}".${didYouMean(topic, TOPICS)} There is on: ${TOPICS.join(', ')}.`);
     return { kind: 'help', topic };
   }
   if (command !== 'run' && command !== 'diff' && command !== 'demo') {
     if (command.startsWith('-')) throw new UsageError(`A command comes first: ${COMMANDS.join(', ')}; found ${command}.`);
-    const file = /\.(rom|bin|fd|asm)$/i.test(command) ? ` To run a file: exitpoint run ${command}` : '';
+    const file = /\.(rom|bin|fd|asm)$/i.test(command) ? ` To run a file: exitpoint run ${command}.` : '';
     throw new UsageError(`There is no command "${command}".${didYouMean(command, COMMANDS)}${file} Commands are: ${COMMANDS.join(', ')}.`);
   }
   // So that `npm start -- run FILE` works as well: npm start is `exitpoint demo`.

@@ -233,7 +233,7 @@ export function demoReport(columns: readonly Column[], version: string, paint: P
   const dot = paint.dim(` ${paint.sign.dot} `);
   const lines = [
     '',
-    ` ${[`${paint.bold('Exitpoint')} ${version}`, shown(run.rom.file), `${run.cpus} vCPUs`, 'xAPIC', `seed ${run.seed}`, `${INSTRUCTION_NS} ns per instruction`].join(dot)}`,
+    ` ${[`${paint.bold('Exitpoint')} ${version}`, shown(run.rom.file), `${run.cpus} vCPUs`, 'xAPIC', `seed ${run.seed}`, `${INSTRUCTION_NS / run.cpus} ns per instruction`].join(dot)}`,
     '',
   ];
   const drawn = stores.find((s) => s.column === last) ?? stores[0];

@@ -25,6 +25,8 @@ export async function demo({ breaks }: DemoOptions, rom: Rom, make: MakeMachine,
   if (breaks.length > 0) {
     const options = {
       ...MACHINE,
+      cpusGiven: true,
+      cpusLimit: MACHINE.cpus,
       file: rom.file,
       profile: DEFAULT_PROFILE.name,
       breaks,

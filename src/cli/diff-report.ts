@@ -1,5 +1,5 @@
 /** What `diff` says: where two ledgers part, both sides of it, and how each run went on. */
-import { compareLedgers, type Parting, type Side } from '../debugger/compare.ts';
+import { type Comparison, LEFT_ASIDE, type Side } from '../debugger/compare.ts';
 import { explainExit, explainIpi, exitName, time } from '../debugger/explain.ts';
 import { Verdict } from '../machine/ledger/verdict.ts';
 import { ending, endSign, VERDICT_WORDS } from './report.ts';
@@ -7,8 +7,6 @@ import { type Finished, linear, place } from './finished.ts';
 import type { Paint } from './paint.ts';
 import { heading } from './showing.ts';
 import { grouped, table, wrap } from './table.ts';
-
-export const partingOf = (a: Finished, b: Finished): Parting | undefined => compareLedgers(a.ledger, b.ledger);
 
 function side(run: Finished, { exit, ipi }: Side, vcpu: number, paint: Paint): string[] {
   const indent = '    ';
@@ -32,18 +30,40 @@ function totals(runs: readonly Finished[], paint: Paint): string[] {
   return table([head, ...rows], 3, [3, 4, 5, 6, 7]).map((l) => `  ${l}`);
 }
 
+/** What is left aside, where there is any of it: ` RUN_STATE (12 against 0) is left aside: …`; else ''. */
+function leftAside(a: Finished, b: Finished): string {
+  const of = (run: Finished, code: (typeof LEFT_ASIDE)[number]): number => run.ledger.exitsByCode().get(code) ?? 0;
+  const there = LEFT_ASIDE.filter((code) => of(a, code) + of(b, code) > 0);
+  if (there.length === 0) return '';
+  const counts = there.map((code) => `${exitName(code)} (${grouped(of(a, code))} against ${grouped(of(b, code))})`);
+  return ` Exits ${counts.join(' and ')} are left aside: they tell of the VMM's own ways, not of the guest.`;
+}
+
+/** The heading and the words of two runs that have not parted. */
+function unparted(a: Finished, b: Finished, { alike, complete }: Comparison): [heading: string, words: string] {
+  const so = `${grouped(alike)} exit${alike === 1 ? ' was' : 's were'} compared and alike`;
+  const interrupted = [a, b].filter((run) => run.stopped.kind === 'interrupted');
+  if (interrupted.length > 0)
+    return ['NO DIFFERENCE SO FAR', `${so} under ${a.profile} and ${b.profile} when Ctrl-C ended the comparison.${leftAside(a, b)}`];
+  if (!complete)
+    return [
+      'NOT COMPARED WHOLE',
+      `${so} under ${a.profile} and ${b.profile}; then one run came to so many more exits than the other by the same time that the rest was not kept.${leftAside(a, b)}`,
+    ];
+  return [
+    'NO DIFFERENCE',
+    `Under ${a.profile} and ${b.profile} every vCPU has the same exits with the same outcomes, and every IPI the same fate.${leftAside(a, b)}`,
+  ];
+}
+
 /** The report: lines without line feeds. */
-export function diffReport(a: Finished, b: Finished, parting: Parting | undefined, paint: Paint): string[] {
+export function diffReport(a: Finished, b: Finished, comparison: Comparison, paint: Paint): string[] {
   const lines: string[] = [''];
-  if (parting === undefined)
-    lines.push(
-      heading('NO DIFFERENCE', paint),
-      ...wrap(
-        `Under ${a.profile} and ${b.profile} every vCPU has the same exits with the same outcomes, and every IPI the same fate.`,
-        paint.width - 4,
-      ).map((l) => `  ${l}`),
-    );
-  else {
+  const { parting } = comparison;
+  if (parting === undefined) {
+    const [title, words] = unparted(a, b, comparison);
+    lines.push(heading(title, paint), ...wrap(words, paint.width - 4).map((l) => `  ${l}`));
+  } else {
     const at = parting.a.exit ?? parting.b.exit;
     const source = at === undefined ? undefined : a.rom.placeAt(linear(at));
     const where = at === undefined ? `vCPU${parting.vcpu}` : place(a.rom, at);
@@ -66,7 +86,7 @@ export function diffReport(a: Finished, b: Finished, parting: Parting | undefine
 }
 
 /** The report for --json. */
-export function diffJson(a: Finished, b: Finished, parting: Parting | undefined): object {
+export function diffJson(a: Finished, b: Finished, { alike, complete, parting }: Comparison): object {
   const one = (run: Finished): object => {
     const { where, words, sentences } = ending(run);
     return {
@@ -95,6 +115,9 @@ export function diffJson(a: Finished, b: Finished, parting: Parting | undefined)
     file: a.rom.file,
     cpus: a.cpus,
     seed: a.seed,
+    /** Exits compared and found alike, and whether that was all of them. */
+    alike,
+    complete: complete && a.stopped.kind !== 'interrupted' && b.stopped.kind !== 'interrupted',
     parting:
       parting === undefined
         ? null

@@ -13,6 +13,8 @@ export const Status = {
   timeout: 42,
   /** Ctrl-C. */
   interrupted: 130,
+  /** Whoever read our output has gone: 128 + SIGPIPE, as every program that ignores it ends. */
+  closedPipe: 141,
 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 

@@ -1,7 +1,7 @@
 /** A run that is over, as the reports see it, and where things lie in it. */
 import { basename } from 'node:path';
 import type { End } from '../machine/vmm/end.ts';
-import type { Hit } from '../debugger/engine.ts';
+import type { Hit, Unmet } from '../debugger/engine.ts';
 import type { LedgerReader, Moment } from '../machine/ledger/records.ts';
 import { hex } from '../machine/base/bits.ts';
 import type { Rom } from './rom.ts';
@@ -17,6 +17,17 @@ export type Stopped =
   /** A --fail-text was found. */
   | { readonly kind: 'failText'; readonly text: string };
 
+/** Where a vCPU is, and what it does there. */
+export interface VcpuNow {
+  readonly eip: number;
+  readonly csBase: number;
+  /** Selector of CS. */
+  readonly cs: number;
+  readonly state: 'running' | 'halted' | 'waits for SIPI' | 'never started' | 'not created';
+  /** VRS_* bits. */
+  readonly runState: number;
+}
+
 export interface Finished {
   readonly rom: Rom;
   readonly profile: string;
@@ -28,11 +39,15 @@ export interface Finished {
   readonly ledger: LedgerReader;
   readonly timeNs: number;
   readonly instructions: number;
+  /** Instructions in a turn, as --slice had it. */
+  readonly slice: number | undefined;
+  /** Breakpoints that never stopped the run. */
+  readonly unmet: readonly Unmet[];
   /** Where each vCPU is now. */
-  readonly vcpus: readonly { readonly eip: number; readonly csBase: number }[];
+  readonly vcpus: readonly VcpuNow[];
 }
 
-type Address = Pick<Moment, 'eip' | 'csBase'>;
+export type Address = Pick<Moment, 'eip' | 'csBase'>;
 
 export const linear = ({ eip, csBase }: Address): number => (csBase + eip) >>> 0;
 

@@ -7,6 +7,7 @@ export interface Io {
   /** What happened. */
   stderr(text: string): void;
   readonly stderrIsTTY: boolean;
+  readonly stdoutIsTTY: boolean;
   /** For what goes to stderr; and for what goes to stdout. */
   readonly paint: Paint;
   readonly stdoutPaint: Paint;

@@ -5,7 +5,7 @@ import { BootromError } from '../machine/boot/bootrom.ts';
 import { MachineError } from '../machine/machine.ts';
 import { DEFAULT_MODEL, MODELS } from '../machine/models/index.ts';
 import { DEFAULT_PROFILE, PROFILES } from '../machine/profiles/index.ts';
-import { type Names, parseCommand } from './args.ts';
+import { type DiffOptions, type Names, parseCommand, type RunOptions } from './args.ts';
 import type { Assets } from './assets.ts';
 import { demo } from './demo.ts';
 import { diff } from './diff.ts';
@@ -31,6 +31,17 @@ export const NAMES: Names = {
   defaultModel: DEFAULT_MODEL.name,
 };
 
+/** Options with the number of vCPUs that the source is written for, unless --cpus says another; tells of it. */
+function asTheSourceSays<O extends RunOptions | DiffOptions>(options: O, { expectedCpus, file }: Rom, io: Io): O {
+  if (options.cpusGiven || expectedCpus === undefined || expectedCpus === options.cpus) return options;
+  if (expectedCpus < 1 || expectedCpus > options.cpusLimit) return options;
+  if (!options.json)
+    io.stderr(
+      `${io.paint.dim(`${expectedCpus} vCPUs, for ${file} says "EXPECT: cpus ${expectedCpus}"; --cpus N gives another number.`)}\n`,
+    );
+  return { ...options, cpus: expectedCpus };
+}
+
 /** Runs a command line (without node and script); gives the exit status. */
 export async function main(argv: readonly string[], host: Host): Promise<number> {
   const { io, version } = host;
@@ -47,13 +58,21 @@ export async function main(argv: readonly string[], host: Host): Promise<number>
     }
     const assets = host.loadAssets();
     const load = (file: string): Rom =>
-      loadRom(file, (source, name) => assemble(source, name, { index: loadEncodingIndex(assets.encodings()) }));
+      loadRom(
+        file,
+        (source, name) => assemble(source, name, { index: loadEncodingIndex(assets.encodings()) }),
+        (line) => io.stderr(`${line}\n`),
+      );
     const make = host.makeMachine(assets);
     switch (command.kind) {
-      case 'run':
-        return await run(command.options, load(command.options.file), make, io, version);
-      case 'diff':
-        return await diff(command.options, load(command.options.file), make, io);
+      case 'run': {
+        const rom = load(command.options.file);
+        return await run(asTheSourceSays(command.options, rom, io), rom, make, io, version);
+      }
+      case 'diff': {
+        const rom = load(command.options.file);
+        return await diff(asTheSourceSays(command.options, rom, io), rom, make, io);
+      }
       case 'demo':
         return await demo(command.options, load(host.sample), make, io, version);
     }

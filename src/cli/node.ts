@@ -1,5 +1,5 @@
 /** The main of the command line under Node: hands the process's streams, signals and the files of dist/ to it. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Machine } from '../machine/machine.ts';
 import { loadAssets } from './assets.ts';
@@ -9,6 +9,7 @@ import { main } from './main.ts';
 import { paintFor } from './paint.ts';
 import { processorFactory } from '../machine/processor-kit.ts';
 import { shortPath } from './rom.ts';
+import { writeError } from './write-error.ts';
 
 const { env, platform, stderr, stdout } = process;
 
@@ -18,11 +19,15 @@ process.on('SIGINT', () => {
   if (interrupted) process.exit(Status.interrupted);
   interrupted = true;
 });
-// Whoever reads our output may have seen enough (`| head`).
 for (const stream of [stdout, stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(Status.ok);
-    throw error;
+    const { line, status } = writeError(error, stream === stdout ? 'stdout' : 'stderr');
+    try {
+      if (line !== '') writeSync(stderr.fd, line);
+    } catch {
+      // Then there is nobody left to tell.
+    }
+    process.exit(status);
   });
 }
 
@@ -30,6 +35,7 @@ const io: Io = {
   stdout: (bytes) => void stdout.write(bytes),
   stderr: (text) => void stderr.write(text),
   stderrIsTTY: stderr.isTTY === true,
+  stdoutIsTTY: stdout.isTTY === true,
   paint: paintFor(stderr, env, platform),
   stdoutPaint: paintFor(stdout, env, platform),
   nowMs: () => performance.now(),

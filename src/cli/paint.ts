@@ -81,7 +81,8 @@ export function makePaint(colour: boolean, unicode: boolean, width = 100): Paint
     red: style(31, 39),
     green: style(32, 39),
     yellow: style(33, 39),
-    blue: style(34, 39),
+    // The bright one: plain blue can hardly be read on black.
+    blue: style(94, 39),
     cyan: style(36, 39),
     dim: style(90, 39),
     bold: style(1, 22),

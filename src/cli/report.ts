@@ -1,15 +1,18 @@
 /** What `run` says on stderr: trace lines, why it ended and where, exits by code, IPIs by verdict. */
 import { basename } from 'node:path';
-import { explainEnd, explainExit, explainIpi, endWords, exitName, ipiWords, isFatal, span, time } from '../debugger/explain.ts';
+import { explainEnd, explainExit, endWords, exitName, ipiWords, isFatal, span, time } from '../debugger/explain.ts';
 import type { Hit } from '../debugger/engine.ts';
 import { hex } from '../machine/base/bits.ts';
 import type { ExitRecord, IpiRecord, LedgerReader } from '../machine/ledger/records.ts';
+import { ExitCode } from '../machine/ledger/exitcode.ts';
 import { Verdict } from '../machine/ledger/verdict.ts';
-import { verdictName } from '../machine/ledger/words.ts';
+import { runStateName, verdictName } from '../machine/ledger/words.ts';
+import type { End } from '../machine/vmm/end.ts';
 import { Status } from './errors.ts';
-import { type Finished, linear, place } from './finished.ts';
+import { type Address, type Finished, linear, place } from './finished.ts';
 import type { Paint } from './paint.ts';
 import type { Rom } from './rom.ts';
+import { ipiSentence } from './showing.ts';
 import { grouped, padEnd, wrap } from './table.ts';
 
 /** Verdicts in the order and words of summaries. */
@@ -22,16 +25,16 @@ export const VERDICT_WORDS: readonly (readonly [Verdict, string])[] = [
 
 /** One line for --trace exits. */
 export const traceExit = (exit: ExitRecord, ipi: IpiRecord | undefined, rom: Rom, paint: Paint): string =>
-  `${paint.dim(`${time(exit.timeNs).padStart(15)}  `)}${padEnd(`e#${exit.number}`, 7)} ${padEnd(place(rom, exit), 16)} ${paint.blue(padEnd(exitName(exit.code), 10))} ${explainExit(exit, ipi)}`;
+  `${paint.dim(`${time(exit.timeNs).padStart(15)}  `)}${padEnd(`e#${exit.number}`, 7)} ${padEnd(place(rom, exit), 18)} ${paint.blue(padEnd(exitName(exit.code), 11))} ${explainExit(exit, ipi)}`;
 
-/** One line for --trace ipis. */
+/** One line for --trace ipis. What its column has no room for stands in the sentence. */
 export const traceIpi = (ipi: IpiRecord, rom: Rom, paint: Paint): string =>
-  `${paint.dim(`${time(ipi.timeNs).padStart(15)}  `)}${padEnd(`i#${ipi.number}`, 7)} ${padEnd(place(rom, ipi), 16)} ${paint.cyan(padEnd(ipiWords(ipi), 10))} ${explainIpi(ipi)}`;
+  `${paint.dim(`${time(ipi.timeNs).padStart(15)}  `)}${padEnd(`i#${ipi.number}`, 7)} ${padEnd(place(rom, ipi), 18)} ${paint.cyan(padEnd(ipiWords(ipi).replace(' level de-assert', ''), 11))} ${ipiSentence(ipi)}`;
 
 /** What a breakpoint stopped at, in one sentence. */
 export function hitSentence(hit: Hit, run: Finished): string {
   const { focus, breakpoint } = hit;
-  if (breakpoint.trigger.kind === 'ipi' && focus.ipi) return explainIpi(focus.ipi);
+  if (breakpoint.trigger.kind === 'ipi' && focus.ipi) return ipiSentence(focus.ipi);
   if (focus.exit) return explainExit(focus.exit, focus.ipi);
   if (breakpoint.trigger.kind === 'vector') return `vCPU${focus.vcpu} was delivered vector ${hex(breakpoint.trigger.vector, 2)}.`;
   const source = run.rom.placeAt(linear(run.vcpus[focus.vcpu] as (typeof run.vcpus)[number]));
@@ -65,7 +68,7 @@ export function ending(run: Finished): Ending {
       return {
         words: endWords(end),
         mood: isFatal(end) ? 'bad' : end.kind === 'stuck' ? 'neutral' : 'good',
-        where: place(rom, end),
+        where: place(rom, haltAt(run, end) ?? end),
         sentences,
       };
     }
@@ -79,9 +82,9 @@ export function ending(run: Finished): Ending {
       return { words: 'breakpoint', mood: 'neutral', where: place(rom, at), sentences };
     }
     case 'timeout':
-      return { words: 'timeout', mood: 'bad', where: '', sentences: ['The time given by --timeout is over.'] };
+      return { words: 'timeout', mood: 'bad', where: '', sentences: ['The time given by --timeout is over.', ...positions(run)] };
     case 'interrupted':
-      return { words: 'interrupted', mood: 'neutral', where: '', sentences: ['Ctrl-C.'] };
+      return { words: 'interrupted', mood: 'neutral', where: '', sentences: ['Ctrl-C.', ...positions(run)] };
     case 'expected':
       return { words: 'as expected', mood: 'good', where: '', sentences: ['Every text of --expect was printed.'] };
     case 'failText':
@@ -93,6 +96,30 @@ export function ending(run: Finished): Ending {
       };
   }
 }
+
+/** The HLT that a vCPU ended in: the machine itself is past it, at the instruction that follows. */
+function haltAt({ ledger }: Finished, end: End): Address | undefined {
+  if (end.kind !== 'stuck' && !(end.kind === 'suspended' && end.how === 'halt')) return undefined;
+  for (let n = ledger.exitCount; n >= ledger.firstExit; n--) {
+    const exit = ledger.exitAt(n);
+    if (exit?.vcpu === end.vcpu) return exit.code === ExitCode.HLT ? exit : undefined;
+  }
+  return undefined;
+}
+
+/** Where each vCPU is, and what it does there, one sentence each. */
+const positions = ({ rom, vcpus }: Finished): string[] =>
+  vcpus.map((v, id) => {
+    const who = `vCPU${id}`;
+    if (v.state === 'never started' || v.state === 'not created')
+      return `${who} was ${v.state === 'not created' ? 'never created' : v.state}`;
+    if (v.state === 'waits for SIPI') return `${who} waits for SIPI`;
+    const source = rom.placeAt(linear(v));
+    const at = `CS:EIP ${hex(v.cs, 4)}:${hex(v.eip, 8)}${source === undefined ? ` (${hex(linear(v), 8)}h)` : `, ${basename(source.file)}:${source.line}`}`;
+    return v.state === 'halted'
+      ? `${who} halted; next is ${at}`
+      : `${who} runs at ${at}${source === undefined ? '' : `: ${source.text.replace(/\s+/g, ' ')}`}`;
+  });
 
 /** How a run ended, with its sign: `✕ VM abort`, `✓ halted`, `– stuck`. */
 export function endSign(mood: Ending['mood'], words: string, paint: Paint): string {
@@ -131,15 +158,19 @@ const counts = (ledger: LedgerReader): { exits: string; verdicts: string } => {
   };
 };
 
-/** At most this many refused or unsent IPIs are listed. */
-const LISTED = 8;
+/** At most this many lost IPIs are listed. */
+const LISTED = 12;
 
-/** Records of IPIs that some target refused or that were not sent, newest last. */
+/** Did it address no vCPU at all? */
+const toNobody = (ipi: IpiRecord): boolean => ipi.targets.every((t) => t.verdict === Verdict.notAddressed);
+
+/** Records of IPIs that some target refused, that were not sent, or that addressed nobody, newest last. */
 export function lostIpis(ledger: LedgerReader): IpiRecord[] {
   const lost: IpiRecord[] = [];
   for (let n = ledger.firstIpi; n <= ledger.ipiCount; n++) {
     const ipi = ledger.ipiAt(n);
-    if (ipi?.targets.some((t) => t.verdict === Verdict.refused || t.verdict === Verdict.notSent)) lost.push(ipi);
+    if (ipi === undefined) continue;
+    if (toNobody(ipi) || ipi.targets.some((t) => t.verdict === Verdict.refused || t.verdict === Verdict.notSent)) lost.push(ipi);
   }
   return lost;
 }
@@ -180,10 +211,12 @@ export function summary(run: Finished, missing: readonly string[], paint: Paint)
     for (const line of sentence.startsWith(' ') ? [sentence] : wrap(sentence, width)) lines.push(`        ${line}`);
   const { exits, verdicts } = counts(ledger);
   row('exits', `${grouped(ledger.exitCount)}${exits === '' ? '' : `: ${exits}`}`);
-  row('IPIs', `${grouped(ledger.ipiCount)}${verdicts === '' ? '' : `: ${verdicts}`}`);
   const lost = lostIpis(ledger);
+  const nobody = lost.filter(toNobody).length;
+  const became = [...(verdicts === '' ? [] : [verdicts]), ...(nobody === 0 ? [] : [`${grouped(nobody)} to nobody`])].join(', ');
+  row('IPIs', `${grouped(ledger.ipiCount)}${became === '' ? '' : `: ${became}`}`);
   for (const ipi of lost.slice(0, LISTED)) {
-    const [first = '', ...rest] = wrap(`${place(rom, ipi)} ${explainIpi(ipi)}`, width - 9);
+    const [first = '', ...rest] = wrap(`${place(rom, ipi)} ${ipiSentence(ipi)}`, width - 9);
     lines.push(
       `        ${paint.red(paint.sign.no)} i#${padEnd(String(ipi.number), 4)} ${first}`,
       ...rest.map((l) => `                 ${l}`),
@@ -193,16 +226,36 @@ export function summary(run: Finished, missing: readonly string[], paint: Paint)
   if (ledger.firstExit > 1) row('note', `Records of exits before e#${ledger.firstExit} were dropped; the counts include them.`);
   if (rom.padding > 0)
     row('note', `${rom.file} is not a multiple of 4 KiB: ${rom.padding} bytes were added in front. Real bhyve refuses such a file.`);
+  for (const { breakpoint, count } of run.stopped.kind === 'breakpoint' ? [] : run.unmet)
+    row('break', `never met: ${breakpoint.text}${count === 0 ? '' : ` (it came ${grouped(count)} time${count === 1 ? '' : 's'})`}`);
   for (const text of missing)
     lines.push(`${paint.dim('missing')} ${paint.red(paint.sign.no)} the console never showed ${JSON.stringify(text)}`);
   return lines;
 }
 
-/** The summary for --json. */
+/** Changes when a field changes its meaning or goes; not when one is added. */
+const JSON_SCHEMA = 1;
+
+const END_WORDS: Readonly<Record<End['kind'], string>> = {
+  hostPanic: 'host-panic',
+  aborted: 'vm-abort',
+  runFailed: 'run-failed',
+  suspended: 'suspended',
+  stuck: 'stuck',
+  guestExit: 'guest-exit',
+};
+const HOW_WORDS = { reset: 'reset', poweroff: 'power-off', halt: 'halt', tripleFault: 'triple-fault' } as const;
+
+/** How a run ended, in the words of a sample's `EXPECT: end`, or of the option that ended it. */
+const kindWord = (stopped: Finished['stopped']): string =>
+  stopped.kind === 'end' ? END_WORDS[stopped.end.kind] : stopped.kind === 'failText' ? 'fail-text' : stopped.kind;
+
+/** The summary for --json; `exitpoint help json` documents it. */
 export function summaryJson(run: Finished, missing: readonly string[], console: string, status: Status): object {
   const { words, where, sentences } = ending(run);
   const { ledger } = run;
   return {
+    schema: JSON_SCHEMA,
     file: run.rom.file,
     padding: run.rom.padding,
     profile: run.profile,
@@ -210,9 +263,11 @@ export function summaryJson(run: Finished, missing: readonly string[], console: 
     cpus: run.cpus,
     memory: run.memory,
     seed: run.seed,
+    slice: run.slice ?? null,
     status,
     ended: {
-      kind: run.stopped.kind === 'end' ? run.stopped.end.kind : run.stopped.kind,
+      kind: kindWord(run.stopped),
+      how: run.stopped.kind === 'end' && run.stopped.end.kind === 'suspended' ? HOW_WORDS[run.stopped.end.how] : null,
       words,
       where,
       sentence: sentences[0],
@@ -220,6 +275,15 @@ export function summaryJson(run: Finished, missing: readonly string[], console: 
     },
     timeNs: run.timeNs,
     instructions: run.instructions,
+    vcpus: run.vcpus.map((v, vcpu) => ({
+      vcpu,
+      state: v.state,
+      runState: runStateName(v.runState),
+      cs: v.cs,
+      eip: v.eip,
+      linear: linear(v),
+      where: place(run.rom, v),
+    })),
     exits: {
       count: ledger.exitCount,
       dropped: ledger.firstExit - 1,
@@ -227,15 +291,17 @@ export function summaryJson(run: Finished, missing: readonly string[], console: 
     },
     ipis: {
       count: ledger.ipiCount,
+      toNobody: lostIpis(ledger).filter(toNobody).length,
       byVerdict: Object.fromEntries([...ledger.targetsByVerdict()].map(([v, n]) => [verdictName(v), n])),
       lost: lostIpis(ledger).map((ipi) => ({
         ipi: ipi.number,
         exit: ipi.exit,
         where: place(run.rom, ipi),
         timeNs: ipi.timeNs,
-        sentence: explainIpi(ipi),
+        sentence: ipiSentence(ipi),
       })),
     },
+    neverMet: run.unmet.map(({ breakpoint }) => breakpoint.text),
     missing,
     console,
   };

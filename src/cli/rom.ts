@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename, extname, relative } from 'node:path';
 import { type Assembly, formatDiagnostic } from '../assembly/assembler.ts';
+import { decodeSource } from '../assembly/source-text.ts';
 import { BOOTROM_MAX_BYTES, BootromError, placeBootrom } from '../machine/boot/bootrom.ts';
 import { AssemblyError, UsageError } from './errors.ts';
 
@@ -25,6 +26,8 @@ export interface Rom {
   /** Bytes that the machine adds in front to make whole pages; not 0: real bhyve would refuse the file. */
   readonly padding: number;
   readonly assembled: Assembly | undefined;
+  /** The number of vCPUs that the source is written for, when it says so. */
+  readonly expectedCpus: number | undefined;
   /** The source line of the code at a linear address, when the input was source. */
   placeAt(linear: number): SourcePlace | undefined;
   /** Bytes of the instruction that begins at a linear address, when the input was source. */
@@ -52,6 +55,7 @@ function readInput(file: string): Buffer {
   try {
     const info = statSync(file);
     if (info.isDirectory()) throw new UsageError(`${file} is a directory; give a bootrom (.rom, .bin, .fd) or its source (.asm).`);
+    if (!info.isFile()) throw new UsageError(`${file} is no regular file; give a bootrom (.rom, .bin, .fd) or its source (.asm).`);
     if (info.size > BOOTROM_MAX_BYTES)
       throw new UsageError(`${file} is ${info.size} bytes long; a boot ROM has at most ${BOOTROM_MAX_BYTES} (16 MiB).`);
     return readFileSync(file);
@@ -83,8 +87,14 @@ export function shortPath(file: string): string {
   return short === '' || short.startsWith('..') ? file : short;
 }
 
-/** Reads a bootrom, or assembles it when the file is a .asm. Throws a UsageError. */
-export function loadRom(file: string, assemble: Assemble): Rom {
+/** How many vCPUs a source says it is written for, `; EXPECT: cpus 4`; undefined when it does not say. */
+const expectedCpus = (source: string): number | undefined => {
+  const count = /^[ \t]*;[ \t]*EXPECT:[ \t]*cpus[ \t]+([0-9]{1,3})[ \t]*\r?$/m.exec(source)?.[1];
+  return count === undefined ? undefined : Number(count);
+};
+
+/** Reads a bootrom, or assembles it when the file is a .asm; hands what the assembler warns of to `warn`. Throws a UsageError. */
+export function loadRom(file: string, assemble: Assemble, warn: (line: string) => void = () => {}): Rom {
   const bytes = readInput(file);
   if (extname(file).toLowerCase() !== '.asm') {
     const none = (): undefined => undefined;
@@ -93,6 +103,7 @@ export function loadRom(file: string, assemble: Assemble): Rom {
       image: bytes,
       padding: paddingOf(bytes, file),
       assembled: undefined,
+      expectedCpus: undefined,
       placeAt: none,
       lengthAt: none,
       symbol: none,
@@ -100,10 +111,11 @@ export function loadRom(file: string, assemble: Assemble): Rom {
       lineAddress: none,
     };
   }
-  const source = bytes.toString('utf8');
+  const source = decodeSource(bytes);
   const assembled = assemble(source, file);
   const errors = assembled.diagnostics.filter((d) => d.severity === 'error');
-  if (errors.length > 0) throw new AssemblyError(errors.map(formatDiagnostic).join('\n'));
+  if (errors.length > 0) throw new AssemblyError(assembled.diagnostics.map(formatDiagnostic).join('\n'));
+  for (const warning of assembled.diagnostics) warn(formatDiagnostic(warning));
   const { lines, origin, symbols, bytes: code } = assembled;
   const base = 2 ** 32 - code.length;
   const texts = source.split(/\r?\n/);
@@ -113,6 +125,7 @@ export function loadRom(file: string, assemble: Assemble): Rom {
     image: code,
     padding: paddingOf(code, file),
     assembled,
+    expectedCpus: expectedCpus(source),
     placeAt: (linear) => {
       const entry = linear < base ? null : lines.entryAt(linear - base);
       return entry === null ? undefined : { file, line: entry.line, text: withoutComment(texts[entry.line - 1] ?? '') };

@@ -5,9 +5,11 @@ import { Subject } from '../debugger/subject.ts';
 import type { Machine, MachineOptions as MachineConfig } from '../machine/machine.ts';
 import { modelNamed } from '../machine/models/index.ts';
 import { profileNamed } from '../machine/profiles/index.ts';
+import { VRS } from '../machine/vmm/runstate.ts';
+import { type Vcpu, Waiting } from '../machine/vmm/vcpu.ts';
 import type { MachineOptions, RunOptions } from './args.ts';
 import { UsageError } from './errors.ts';
-import type { Finished, Stopped } from './finished.ts';
+import type { Finished, Stopped, VcpuNow } from './finished.ts';
 import type { Io } from './io.ts';
 import { header, statusOf, summary, summaryJson, traceExit, traceIpi } from './report.ts';
 import { withCopies } from './copies.ts';
@@ -62,7 +64,7 @@ export async function execute(
   for (const text of options.breaks) {
     try {
       const program = { vcpuCount: options.cpus, symbol: rom.labelAddress, symbols: () => rom.assembled?.symbols.keys() ?? [] };
-      session.add(parseBreakpoint(text, rom.assembled === undefined ? program : { ...program, line: rom.lineAddress }));
+      session.add(parseBreakpoint(text, rom.assembled === undefined ? program : { ...program, line: rom.lineAddress, file: rom.file }));
     } catch (error) {
       if (error instanceof BreakpointError) throw new UsageError(`--break ${text}: ${error.message}`);
       throw error;
@@ -89,8 +91,17 @@ export async function execute(
     ledger,
     timeNs,
     instructions,
-    vcpus: Array.from({ length: options.cpus }, (_, v) => subject.position(v)),
+    slice: options.slice,
+    unmet: session.unmet(),
+    vcpus: machine.vm.vcpus.map((v) => ({ ...subject.position(v.id), cs: subject.register(v.id, 'cs') ?? 0, ...stateOf(v) })),
   };
+}
+
+function stateOf({ active, runState, waiting }: Vcpu): Pick<VcpuNow, 'state' | 'runState'> {
+  if (!active) return { state: 'not created', runState };
+  if (waiting === Waiting.hlt) return { state: 'halted', runState };
+  if ((runState & VRS.RUN) !== 0) return { state: 'running', runState };
+  return { state: (runState & VRS.INIT) !== 0 ? 'waits for SIPI' : 'never started', runState };
 }
 
 async function untilStopped(session: Session, timeoutNs: number, ended: () => Stopped | undefined, hooks: Hooks, io: Io): Promise<Stopped> {
@@ -155,23 +166,28 @@ export async function run(options: RunOptions, rom: Rom, make: MakeMachine, io: 
   const bar = progress(io);
   const console: number[] = [];
   let pending: number[] = [];
-  let lastByte = 10;
+  /** The last byte that was written to stdout. */
+  let written = 10;
   let located = rom;
   let end: (why: Stopped) => void = () => {};
-  const flush = (): void => {
-    if (pending.length === 0) return;
+  /** Writes what the console has shown, or its first `count` bytes. */
+  const flush = (count = pending.length): void => {
+    if (count === 0) return;
     bar.clear();
-    io.stdout(Uint8Array.from(pending));
-    pending = [];
+    io.stdout(Uint8Array.from(pending.slice(0, count)));
+    written = pending[count - 1] as number;
+    pending = pending.slice(count);
   };
+  /** A line about what happens, after all whole lines of the console: one that the guest is still writing appears when it is complete. */
   const note = (line: string): void => {
-    flush();
+    flush(pending.lastIndexOf(10) + 1);
     bar.clear();
-    io.stderr(`${line}\n`);
+    const begun = io.stdoutIsTTY && io.stderrIsTTY && written !== 10;
+    if (begun) written = 10;
+    io.stderr(`${begun ? '\n' : ''}${line}\n`);
   };
   const hooks: Hooks = {
     onConsole: (byte) => {
-      lastByte = byte;
       if (options.json) {
         console.push(byte);
         if (console.length > 2 * KEPT) console.splice(0, KEPT);
@@ -198,7 +214,7 @@ export async function run(options: RunOptions, rom: Rom, make: MakeMachine, io: 
   };
   const finished = await execute({ rom, options, profile: options.profile, hooks, onStart }, make, io);
   flush();
-  if (!options.json && lastByte !== 10) io.stderr('\n');
+  if (!options.json && written !== 10) io.stderr('\n');
   bar.clear();
   const missing = expected.filter((w) => !w.found).map((w) => w.text);
   const status = statusOf(finished, missing);

@@ -1,5 +1,5 @@
 /** The pieces that `demo` and `diff` draw: the store, its ICR field by field, one profile's exit chain, what became of each target. */
-import { arrivalWords, exitName, lapicAccess, reasonWords, returned, span } from '../debugger/explain.ts';
+import { arrivalWords, exitName, explainIpi, explainTarget, lapicAccess, reasonWords, returned, span } from '../debugger/explain.ts';
 import { hex } from '../machine/base/bits.ts';
 import { Access } from '../machine/devices/device.ts';
 import { Answer, type ExitRecord, type IpiRecord, type IpiTarget, Outcome, RequestState } from '../machine/ledger/records.ts';
@@ -118,6 +118,23 @@ export function fate(ipi: IpiRecord, target: IpiTarget, paint: Paint): string {
     default:
       return `${paint.red(`${no} not sent`)}, ${target.reason === Reason.notHandled ? 'no rule for it' : target.reason === Reason.notActive ? 'not created' : reasonWords(ipi, target)}`;
   }
+}
+
+/** Whole sentence of an IPI, targets with the same fate together, those that it did not reach first: `vCPU0 sent SIPI 08 to …; refused by vCPU3: already running; reached vCPU1, 2: started at 0800:0000.` */
+export function ipiSentence(ipi: IpiRecord): string {
+  const concerned = ipi.targets.filter((t) => t.verdict !== Verdict.notAddressed);
+  const lost = (t: IpiTarget): boolean => t.verdict === Verdict.refused || t.verdict === Verdict.notSent;
+  const whole = explainIpi(ipi);
+  if (concerned.length < 2 || concerned.every((t) => t.verdict === Verdict.notSent)) return whole;
+  const groups = new Map<string, number[]>();
+  for (const target of [...concerned.filter(lost), ...concerned.filter((t) => !lost(t))]) {
+    const words = explainTarget(ipi, target).replace(`vCPU${target.vcpu}:`, '*:');
+    const group = groups.get(words);
+    if (group) group.push(target.vcpu);
+    else groups.set(words, [target.vcpu]);
+  }
+  const became = [...groups].map(([words, vcpus]) => words.replace('*:', `${list(vcpus)}:`));
+  return `${whole.slice(0, whole.indexOf(';'))}; ${became.join('; ')}.`;
 }
 
 /** What became of an IPI, targets with the same fate together: `✓ vCPU1, 2 started at 0800:0000`, `✕ vCPU3 refused: already running`. */

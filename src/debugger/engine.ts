@@ -6,7 +6,7 @@ import { Verdict } from '../machine/ledger/verdict.ts';
 import { icrMode } from '../machine/x86/icr.ts';
 import type { Access, Breakpoint, Hits, Trigger } from './breakpoint.ts';
 import { evaluate, isTrue } from './evaluate.ts';
-import { lapicAccess } from './explain.ts';
+import { isTripleFault, lapicAccess } from './explain.ts';
 import { ExpressionError } from './lexer.ts';
 import { type Focus, MachineScope, type MachineView } from './scope.ts';
 
@@ -20,9 +20,17 @@ export interface Hit {
   readonly problem?: string;
 }
 
+/** A breakpoint that has not stopped the run yet. */
+export interface Unmet {
+  readonly breakpoint: Breakpoint;
+  /** How often it was fulfilled: 0, unless its hit count asks for more. */
+  readonly count: number;
+}
+
 interface Armed {
   readonly breakpoint: Breakpoint;
   count: number;
+  stopped: boolean;
 }
 
 const counts = (hits: Hits | undefined, n: number): boolean => {
@@ -59,11 +67,15 @@ export class BreakpointEngine {
   ) {}
 
   add(breakpoint: Breakpoint): void {
-    this.armed.push({ breakpoint, count: 0 });
+    this.armed.push({ breakpoint, count: 0, stopped: false });
     this.kinds.add(breakpoint.trigger.kind);
   }
   get breakpoints(): readonly Breakpoint[] {
     return this.armed.map((a) => a.breakpoint);
+  }
+  /** Breakpoints that have never stopped the run. */
+  unmet(): readonly Unmet[] {
+    return this.armed.filter((a) => !a.stopped).map(({ breakpoint, count }) => ({ breakpoint, count }));
   }
   /** Does any breakpoint wait for such a thing? Lets the caller spare itself the record. */
   waitsFor(kind: Trigger['kind']): boolean {
@@ -97,7 +109,7 @@ export class BreakpointEngine {
     return this.check((t) => {
       switch (t.kind) {
         case 'exit':
-          return t.codes.has(exit.code) || t.codes.has(exit.finalCode) || (t.fatal && FATAL.includes(exit.outcome))
+          return t.codes.has(exit.code) || t.codes.has(exit.finalCode) || (t.fatal && (FATAL.includes(exit.outcome) || isTripleFault(exit)))
             ? { vcpu: exit.vcpu, exit, ipi }
             : undefined;
         case 'io': {
@@ -129,6 +141,10 @@ export class BreakpointEngine {
   ipi(ipi: IpiRecord, exit?: ExitRecord): Hit[] {
     return this.check((t) => {
       if (t.kind !== 'ipi' || (t.mode !== undefined && t.mode !== icrMode(ipi.icrLow))) return undefined;
+      if (t.nobody === true) {
+        const found = ipi.targets.every(({ verdict }) => verdict === Verdict.notAddressed);
+        return found ? { vcpu: ipi.vcpu, ipi, exit, value: ipi.icrLow } : undefined;
+      }
       const wanted = ({ vcpu, verdict, reason }: IpiTarget): boolean =>
         (t.target === undefined || t.target === vcpu) &&
         (t.reason !== undefined ? reason === t.reason : t.verdict !== undefined ? verdict === t.verdict : verdict !== Verdict.notAddressed);
@@ -166,8 +182,9 @@ export class BreakpointEngine {
         }
       }
       armed.count++;
-      if (problem !== undefined) hits.push({ breakpoint, count: armed.count, focus, problem });
-      else if (counts(breakpoint.hits, armed.count)) hits.push({ breakpoint, count: armed.count, focus });
+      if (problem === undefined && !counts(breakpoint.hits, armed.count)) continue;
+      armed.stopped = true;
+      hits.push({ breakpoint, count: armed.count, focus, ...(problem === undefined ? {} : { problem }) });
     }
     return hits;
   }

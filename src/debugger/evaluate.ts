@@ -68,6 +68,17 @@ function arithmetic(operator: string, a: number, b: number, column: number): num
   }
 }
 
+/** What could have been meant by a path that names nothing: the parts of what it begins with, or else the kinds of names. */
+function whatThereIs(path: readonly string[], names: readonly string[]): string {
+  for (let length = path.length - 1; length > 0; length--) {
+    const prefix = `${path.slice(0, length).join('.')}.`;
+    const parts = new Set(names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length).split('.')[0]));
+    if (parts.size > 0) return ` ${prefix.slice(0, -1)} has: ${[...parts].join(', ')}.`;
+  }
+  const plain = new Set(names.map((name) => (name.includes('.') ? `${name.split('.')[0]}.…` : name)));
+  return plain.size === 0 ? '' : ` Names are: ${[...plain].join(', ')}.`;
+}
+
 class Evaluator {
   constructor(private readonly scope: Scope) {}
 
@@ -140,7 +151,11 @@ class Evaluator {
     }
     if (only !== undefined && /^[A-Fa-f][0-9A-Fa-f]*h$/.test(only))
       throw new ExpressionError(`"${only}" is no name; a number begins with a digit: 0${only}.`, column);
-    throw new ExpressionError(`There is no "${dotted}".${didYouMean(dotted, [...this.scope.names(), ...CONSTANTS.keys()])}`, column);
+    const names = [...this.scope.names()];
+    throw new ExpressionError(
+      `There is no "${dotted}".${didYouMean(dotted, [...names, ...CONSTANTS.keys()]) || whatThereIs(lower, names)}`,
+      column,
+    );
   }
 }
 

@@ -18,6 +18,7 @@ import { Reason, Verdict } from '../machine/ledger/verdict.ts';
 import { eventWords, evidenceWords, exitCodeName, outcomeWords, reachedWords, runStateName, whyWords } from '../machine/ledger/words.ts';
 import type { End } from '../machine/vmm/end.ts';
 import { APIC_BASE_ADDRESS, APIC_PAGE_SIZE, Apic, apicRegisterAt } from '../machine/x86/apic.ts';
+import { SuspendHow } from '../machine/vmm/runstate.ts';
 import { decodeIcr, icrSentence, icrWhat } from '../machine/x86/icr.ts';
 import { MSR_NAMES } from './registers.ts';
 
@@ -49,6 +50,18 @@ export function lapicAccess(exit: ExitRecord): { readonly offset: number; readon
   return { offset, name: apicRegisterAt(offset)?.name ?? `offset ${hex(offset, 3)}` };
 }
 
+/** Did the VM end here because a vCPU shut down? */
+export const isTripleFault = (exit: ExitRecord): boolean => exit.code === ExitCode.SUSPENDED && exit.address === SuspendHow.TRIPLEFAULT;
+
+/** Is it a store to the local APIC's page that no register takes: not of 32 bits, or beside a register's first byte? */
+const isMalformed = (exit: ExitRecord): boolean =>
+  lapicAccess(exit) !== undefined &&
+  (exit.code === ExitCode.MMIO_EMUL || exit.code === ExitCode.MMIO) &&
+  exit.write &&
+  exit.size !== 0 &&
+  exit.ipi === 0 &&
+  (exit.size !== 4 || (exit.address & 0xf) !== 0);
+
 const h = (n: number, digits: number): string => `${hex(n, digits)}h`;
 
 function stored(exit: ExitRecord): string {
@@ -71,9 +84,11 @@ export function whatExit(exit: ExitRecord, ipi?: IpiRecord): string {
     case ExitCode.INOUT:
       return exit.write ? `${who} wrote ${value} to port ${h(exit.address, 2)}` : `${who} read ${value} from port ${h(exit.address, 2)}`;
     case ExitCode.RDMSR:
-      return `${who} read ${value} from MSR ${msrName(exit.address)}`;
+      return exit.outcome === Outcome.injected
+        ? `${who} tried to read MSR ${msrName(exit.address)}`
+        : `${who} read ${value} from MSR ${msrName(exit.address)}`;
     case ExitCode.WRMSR:
-      return `${who} wrote ${value} to MSR ${msrName(exit.address)}`;
+      return `${who} ${exit.outcome === Outcome.injected ? 'tried to write' : 'wrote'} ${value} to MSR ${msrName(exit.address)}`;
     case ExitCode.MMIO_EMUL:
     case ExitCode.MMIO: {
       const where = register?.name ?? `${exit.device === '' ? '' : `${exit.device} at `}${h(exit.address, 8)}`;
@@ -81,6 +96,10 @@ export function whatExit(exit: ExitRecord, ipi?: IpiRecord): string {
         return `${who} ${exit.write ? 'tried to store to' : 'tried to access'} ${where}`;
       if (!exit.write) return `${who} read ${value === '' ? '' : `${value} `}from ${where}`;
       if (value === '') return `${who} tried to store to ${where}`;
+      if (isMalformed(exit)) {
+        const lane = exit.address & 0xf;
+        return `${who} stored ${value} to ${where}${lane === 0 ? '' : `+${lane}`}`;
+      }
       const asked = register?.offset === Apic.ICR_LO ? `: ${icrSentence(exit.value, ipi?.icrHigh ?? 0)}` : '';
       return `${who} stored ${value} to ${where}${asked}`;
     }
@@ -95,7 +114,7 @@ export function whatExit(exit: ExitRecord, ipi?: IpiRecord): string {
     case ExitCode.RUN_STATE:
       return `${who} left the guest to have its run state handled, ${runStateName(exit.address)}`;
     case ExitCode.SUSPENDED:
-      return `${who} saw that the VM is suspended`;
+      return isTripleFault(exit) ? `${who} shut down` : `${who} saw that the VM is suspended`;
     case ExitCode.IOAPIC_EOI:
       return `${who} ended level-triggered vector ${hex(exit.address, 2)}`;
     default:
@@ -129,8 +148,18 @@ export function explainExit(exit: ExitRecord, ipi?: IpiRecord): string {
     !(exit.outcome === Outcome.resumed && exit.answer === Answer.nobody && exit.code === ExitCode.INOUT)
   )
     parts.push(exit.device === '' ? answer : `${exit.device} ${answer}`);
+  if (isMalformed(exit))
+    parts.push(`${exit.returned === Access.ok ? 'ignored: ' : ''}a local APIC register takes 32-bit stores at multiples of 16`);
   if (exit.finalCode !== exit.code) parts.push(`to userspace as ${exitName(exit.finalCode)}`);
-  if (exit.outcome !== Outcome.resumed && exit.outcome !== Outcome.open && !(exit.outcome === Outcome.waits && exit.code === ExitCode.HLT))
+  const injectedMsr = exit.outcome === Outcome.injected && (exit.code === ExitCode.RDMSR || exit.code === ExitCode.WRMSR);
+  if (isTripleFault(exit) && exit.outcome === Outcome.suspended) parts.push('a triple fault ended the VM');
+  // The VMM answers a wrong MSR access with #GP alone; its note says why.
+  else if (injectedMsr) parts.push(exit.note === '' ? '#GP' : exit.note.replace(/^(.*): #GP$/, '#GP: $1'));
+  else if (
+    exit.outcome !== Outcome.resumed &&
+    exit.outcome !== Outcome.open &&
+    !(exit.outcome === Outcome.waits && exit.code === ExitCode.HLT)
+  )
     parts.push(`${outcomeWords(exit.outcome)}${exit.note === '' ? '' : `: ${exit.note}`}`);
   else if (exit.note !== '') parts.push(exit.note);
   return `${parts.join('; ')}.`;

@@ -43,3 +43,12 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
   const best = nearest(word, candidates);
   return best === undefined ? '' : ` Did you mean ${best}?`;
 }
+
+/** ` Did you mean X?`; when nothing is close, all there is: ` Groups are: a, b.` for the list `Groups`. */
+export function suggest(word: string, candidates: Iterable<string>, lists: Readonly<Record<string, Iterable<string>>>): string {
+  const near = didYouMean(word, candidates);
+  if (near !== '') return near;
+  return Object.entries(lists)
+    .map(([what, names]) => ` ${what} are: ${[...names].join(', ')}.`)
+    .join('');
+}

@@ -7,7 +7,7 @@ import type { End } from '../machine/vmm/end.ts';
 import { RunStop } from '../machine/vmm/schedule.ts';
 import type { Observers } from '../machine/vmm/vm.ts';
 import { type Breakpoint, BreakpointError } from './breakpoint.ts';
-import { BreakpointEngine, type Hit } from './engine.ts';
+import { BreakpointEngine, type Hit, type Unmet } from './engine.ts';
 import { checkNames } from './evaluate.ts';
 import { ExpressionError } from './lexer.ts';
 import { MachineScope, type MachineView } from './scope.ts';
@@ -39,7 +39,10 @@ export type SessionStop =
   | { readonly kind: 'asked' };
 
 export interface Watchers {
+  /** An exit, once: also one that the vCPU now waits in. */
   onExit?(exit: ExitRecord, ipi: IpiRecord | undefined): void;
+  /** An exit has an outcome: told again of one that a vCPU waited in, when it goes on. */
+  onOutcome?(exit: ExitRecord, ipi: IpiRecord | undefined): void;
   onIpi?(ipi: IpiRecord): void;
 }
 
@@ -71,6 +74,11 @@ export class Session {
     }
     this.engine.add(breakpoint);
     if (breakpoint.trigger.kind === 'instruction') this.machine.setInstructionBreakpoints(this.engine.instructionAddresses());
+  }
+
+  /** Breakpoints that have not stopped the run, and how often each was fulfilled none the less (its hit count asked for more). */
+  unmet(): readonly Unmet[] {
+    return this.engine.unmet();
   }
 
   /** Asks a run under way to come back after the current instruction. */
@@ -119,6 +127,7 @@ export class Session {
     };
     const exits =
       watchers.onExit !== undefined ||
+      watchers.onOutcome !== undefined ||
       engine.waitsFor('exit') ||
       engine.waitsFor('io') ||
       engine.waitsFor('msr') ||
@@ -127,10 +136,12 @@ export class Session {
       ? undefined
       : (number) => {
           const exit = ledger.exitAt(number);
-          // An exit that a vCPU waits in (HLT, run state) is told of twice: when it begins to wait, and when it goes on.
-          if (exit === undefined || number <= (this.seen[exit.vcpu] ?? 0)) return;
-          this.seen[exit.vcpu] = number;
+          if (exit === undefined) return;
           const ipi = exit.ipi === 0 ? undefined : ledger.ipiAt(exit.ipi);
+          watchers.onOutcome?.(exit, ipi);
+          // An exit that a vCPU waits in (HLT, run state) is told of twice: when it begins to wait, and when it goes on.
+          if (number <= (this.seen[exit.vcpu] ?? 0)) return;
+          this.seen[exit.vcpu] = number;
           watchers.onExit?.(exit, ipi);
           if (engine.waitsForExit(exit.code)) found(engine.exit(exit, ipi));
         };

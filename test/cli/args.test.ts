@@ -86,6 +86,8 @@ describe('the command line', () => {
     expect(parseCommand([], names)).toEqual({ kind: 'help', topic: undefined });
     expect(parseCommand(['run', '--help'], names)).toEqual({ kind: 'help', topic: 'run' });
     expect(parseCommand(['help', 'diff'], names)).toEqual({ kind: 'help', topic: 'diff' });
+    expect(parseCommand(['help', 'conditions'], names)).toEqual({ kind: 'help', topic: 'conditions' });
+    expect(parseCommand(['help', 'help'], names)).toEqual({ kind: 'help', topic: undefined });
     expect(parseCommand(['demo', '-h'], names)).toEqual({ kind: 'help', topic: 'demo' });
     expect(parseCommand(['--version'], names)).toEqual({ kind: 'version' });
   });
@@ -104,14 +106,22 @@ describe('the command line', () => {
 describe('a wrong command line', () => {
   it.each([
     [['rum', 'x.rom'], 'There is no command "rum". Did you mean run? Commands are: run, diff, demo, help.'],
-    [['x.rom'], 'There is no command "x.rom". To run a file: exitpoint run x.rom Commands are: run, diff, demo, help.'],
+    [['x.rom'], 'There is no command "x.rom". To run a file: exitpoint run x.rom. Commands are: run, diff, demo, help.'],
     [['--cpus', '4'], 'A command comes first: run, diff, demo, help; found --cpus.'],
     [['run'], 'run needs a file: exitpoint run FILE, a bootrom (.rom, .bin, .fd) or its source (.asm).'],
     [['run', 'a', 'b'], 'run takes one file, but got a and b.'],
     [['run', 'a', '--cpu', '4'], 'run has no option --cpu. Did you mean --cpus?'],
-    [['run', 'a', '-x'], 'run has no option -x.'],
-    [['run', 'a', '--cpus'], '--cpus needs a value.'],
-    [['run', 'a', '--cpus', '--json'], '--cpus needs a value.'],
+    [
+      ['run', 'a', '-x'],
+      'run has no option -x. Options are: --cpus, --memory, --model, --profile, --seed, --slice, --break, --timeout, --expect, --fail-text, --trace, --json, --help, --version.',
+    ],
+    [['demo', '--frob'], 'demo has no option --frob. Options are: --break, --help, --version.'],
+    [['run', 'a', '--cpus'], '--cpus needs a value: --cpus N, a number of vCPUs.'],
+    [['run', 'a', '--cpus', '--json'], '--cpus needs a value: --cpus N, a number of vCPUs.'],
+    [['run', 'a', '--timeout'], '--timeout needs a value: --timeout TIME, for example 500us, 10ms or 2s.'],
+    [['run', 'a', '--expect', ''], '--expect "" is empty: give --expect TEXT, what the console must show.'],
+    [['run', 'a', '--fail-text='], '--fail-text "" is empty: give --fail-text TEXT, what the console must not show.'],
+    [['run', ''], 'run "": the name of the file is empty; give a bootrom (.rom, .bin, .fd) or its source (.asm).'],
     [['run', 'a', '--cpus', '0'], '--cpus 0: give a number of vCPUs from 1 to 32, the limit of profile illumos.'],
     [['run', 'a', '--cpus', '33'], '--cpus 33: give a number of vCPUs from 1 to 32, the limit of profile illumos.'],
     [['run', 'a', '--cpus', 'x'], '--cpus x: give a number of vCPUs from 1 to 32, the limit of profile illumos.'],
@@ -123,8 +133,11 @@ describe('a wrong command line', () => {
       'There is no profile "illumo". Did you mean illumos? Profiles are: illumos-2020-10, illumos-13253, illumos.',
     ],
     [['run', 'a', '--model', 'q35'], 'There is no model "q35". Models are: bhyve, pc.'],
-    [['run', 'a', '--timeout', '500'], '--timeout 500: give a time with its unit, for example 500us, 10ms or 2s.'],
-    [['run', 'a', '--timeout', 'soon'], '--timeout soon: give a time with its unit, for example 500us, 10ms or 2s.'],
+    [['run', 'a', '--timeout', '500'], '--timeout 500: give a time in ns, us, ms or s, for example 500us, 10ms or 2s.'],
+    [['run', 'a', '--timeout', 'soon'], '--timeout soon: give a time in ns, us, ms or s, for example 500us, 10ms or 2s.'],
+    [['run', 'a', '--timeout', '1m'], '--timeout 1m: give a time in ns, us, ms or s, for example 500us, 10ms or 2s.'],
+    [['run', 'a', '--timeout', '0s'], '--timeout 0s: a time from 1ns to 9007199s is possible.'],
+    [['run', 'a', '--timeout', '9999999999s'], '--timeout 9999999999s: a time from 1ns to 9007199s is possible.'],
     [['run', 'a', '--seed', '-1'], '--seed -1: give a number from 0 to 4294967295.'],
     [['run', 'a', '--slice', '0'], '--slice 0: give a number of instructions from 1 to 1000000.'],
     [['run', 'a', '--trace', 'exit'], '--trace exit: give exits, ipis or exits,ipis. Did you mean exits?'],
@@ -136,7 +149,7 @@ describe('a wrong command line', () => {
       'diff needs a file: exitpoint diff FILE, a bootrom (.rom, .bin, .fd) or its source (.asm).',
     ],
     [['demo', 'x.rom'], 'demo takes no file, but got x.rom. To run a file: exitpoint run x.rom'],
-    [['help', 'rn'], 'There is no command "rn". Did you mean run?'],
+    [['help', 'rn'], 'There is no help on "rn". Did you mean run? There is on: run, diff, demo, conditions, json.'],
   ])('%j is answered in one line', (words, message) => {
     expect(problem(...words)).toBe(message);
     expect(message).not.toContain('\n');

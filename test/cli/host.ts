@@ -16,6 +16,8 @@ export interface Output {
   /** Bytes of the guest or of reports, as Latin-1 is not needed anywhere: UTF-8. */
   readonly stdout: string;
   readonly stderr: string;
+  /** Both, in the order in which they were written: what a terminal shows. */
+  readonly screen: string;
 }
 
 export interface Setting {
@@ -23,6 +25,8 @@ export interface Setting {
   readonly colour?: boolean;
   /** Ctrl-C is pressed when the run breathes for the first time. */
   readonly interrupt?: boolean;
+  /** Both streams are a terminal. */
+  readonly terminal?: boolean;
   /** The file that demo runs. */
   readonly sample?: string;
 }
@@ -30,14 +34,22 @@ export interface Setting {
 /** Runs a command line, and gives what it wrote. */
 export async function exitpoint(
   words: readonly string[],
-  { unicode = true, colour = false, interrupt = false, sample: demonstrated = sample('icrlo') }: Setting = {},
+  { unicode = true, colour = false, interrupt = false, terminal = false, sample: demonstrated = sample('icrlo') }: Setting = {},
 ): Promise<Output> {
   const out: Uint8Array[] = [];
   let stderr = '';
+  let screen = '';
   const io: Io = {
-    stdout: (bytes) => void out.push(bytes.slice()),
-    stderr: (text) => void (stderr += text),
-    stderrIsTTY: false,
+    stdout: (bytes) => {
+      out.push(bytes.slice());
+      screen += new TextDecoder().decode(bytes);
+    },
+    stderr: (text) => {
+      stderr += text;
+      screen += text;
+    },
+    stderrIsTTY: terminal,
+    stdoutIsTTY: terminal,
     paint: makePaint(colour, unicode),
     stdoutPaint: makePaint(colour, unicode),
     nowMs: () => performance.now(),
@@ -55,5 +67,5 @@ export async function exitpoint(
     },
   };
   const status = await main(words, host);
-  return { status, stdout: Buffer.concat(out).toString('utf8'), stderr };
+  return { status, stdout: Buffer.concat(out).toString('utf8'), stderr, screen };
 }

@@ -23,7 +23,7 @@ describe('run', () => {
       'one-shot: one interrupt ... ok\nperiodic: five, then stopped ... ok\nmasked: counts in silence ... ok\ndivide by 16: 16 times as long ... ok\n',
     );
     expect(stderr).toMatch(
-      /ended {3}✓ halted at timer\.asm:87 after .*\n {8}Every active vCPU halted with interrupts disabled\.\nexits {3}\d+: MMIO_EMUL \d+, INOUT \d+, HLT \d+\nIPIs {4}0\n$/,
+      /ended {3}✓ halted at timer\.asm:86 after .*\n {8}Every active vCPU halted with interrupts disabled\.\nexits {3}\d+: MMIO_EMUL \d+, INOUT \d+, HLT \d+\nIPIs {4}0\n$/,
     );
     expect(status).toBe(0);
   });
@@ -63,6 +63,53 @@ describe('run', () => {
     expect(stderr).toMatch(/✕ timeout after 1 ms of virtual time/);
     expect(status).toBe(42);
   });
+  it('says where each vCPU is, and what it does, when the time is over', async () => {
+    const { stderr } = await exitpoint(['run', sample('icrlo'), '--cpus', '4', '--memory', '1M', '--timeout', '100us']);
+    expect(stderr).toMatch(/vCPU0 halted; next is CS:EIP 0008:[0-9A-F]{8}, icrlo\.asm:\d+\n +vCPU1 waits for SIPI\n/);
+    const { stdout } = await exitpoint(['run', sample('lost-sipi'), '--memory', '1M', '--timeout', '100us', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ended: {
+        kind: 'timeout',
+        details: [expect.stringMatching(/^vCPU0 runs at CS:EIP .*lost-sipi\.asm:\d+: /), 'vCPU1 was never started'],
+      },
+      vcpus: [{ state: 'running' }, { state: 'never started' }],
+    });
+  });
+  it('takes the number of vCPUs from the source, and says so, unless --cpus is given', async () => {
+    const { stderr } = await exitpoint(['run', sample('lost-sipi'), '--memory', '1M']);
+    expect(stderr).toMatch(/^2 vCPUs, for .*lost-sipi\.asm says "EXPECT: cpus 2"; --cpus N gives another number\.\n.* 2 vCPUs /);
+    const given = await exitpoint(['run', sample('lost-sipi'), '--memory', '1M', '--cpus', '1']);
+    expect(given.stderr).toMatch(/^Exitpoint .* 1 vCPU /);
+    const many = file('many.asm', 'bits 16\norg 0xFFFFFFF0\nhlt\n; EXPECT: cpus 99\ntimes 16-($-$$) db 0\n');
+    expect((await exitpoint(['run', many, '--memory', '1M'])).stderr).toMatch(/^Exitpoint .* 1 vCPU /);
+  });
+  it('counts an IPI that addresses nobody among the lost ones', async () => {
+    const words = ['run', sample('icrlo'), '--cpus', '2', '--memory', '1M', '--timeout', '20ms'];
+    const { stderr } = await exitpoint(words);
+    expect(stderr).toContain('IPIs    3: 2 reached, 1 to nobody\n');
+    expect(stderr).toMatch(/✕ i#2 +icrlo\.asm:45 vCPU0 sent SIPI 09 to APIC ID 03, edge, assert; nobody is addressed\./);
+    expect(JSON.parse((await exitpoint([...words, '--json'])).stdout)).toMatchObject({ ipis: { toNobody: 1, lost: [{ ipi: 2 }] } });
+  });
+  it('says of a cross line who refused first, and names targets of one fate together', async () => {
+    const { stderr } = await exitpoint(['run', sample('icrlo'), '--memory', '1M']);
+    expect(stderr.replace(/\s+/g, ' ')).toContain('refused by vCPU3: already running; reached vCPU1, 2: started at 0800:0000, taken');
+  });
+  it('lists twelve lost IPIs, and counts the others', async () => {
+    const { stderr } = await exitpoint(['run', sample('ipi-modes'), '--memory', '1M']);
+    expect(stderr.match(/✕ i#/g)).toHaveLength(12);
+    expect(stderr).toContain('and 1 more; --trace ipis shows all');
+  });
+  it('prints the warnings of the assembler, and runs', async () => {
+    const warned = file('warned.asm', 'bits 16\norg 0xFFFFFFF0\nmov al, 0x1234\nhlt\ntimes 16-($-$$) db 0\n');
+    const { status, stderr } = await exitpoint(['run', warned, '--memory', '1M']);
+    expect(stderr).toMatch(/^.*warned\.asm:3:\d+: warning: [^\n]+\nExitpoint /);
+    expect(status).toBe(0);
+  });
+  it('begins every line of the trace on a line of its own, on a terminal, and leaves the lines of the console whole', async () => {
+    const { screen } = await exitpoint(['run', sample('timer'), '--memory', '1M', '--trace', 'exits'], { terminal: true });
+    for (const line of screen.split('\n')) expect(line.indexOf(' ms  e#'), line).toBeLessThan(20);
+    expect(screen).toContain('\none-shot: one interrupt ... ok\n');
+  });
   it('ends with 130 and the summary at Ctrl-C', async () => {
     const spin = file('spin.asm', `bits 16\norg 0xFFFFFFF0\nstart: jmp start\ntimes 16-($-$$) db 0\n`);
     const { status, stderr } = await exitpoint(['run', spin, '--memory', '1M'], { interrupt: true });
@@ -76,7 +123,15 @@ describe('run', () => {
       status: 3,
       cpus: 4,
       profile: 'illumos',
-      ended: { kind: 'aborted', where: 'icrlo.asm:165' },
+      schema: 1,
+      slice: null,
+      ended: { kind: 'vm-abort', how: null, where: 'icrlo.asm:165' },
+      vcpus: [
+        { vcpu: 0, state: 'halted', where: 'icrlo.asm:67' },
+        { vcpu: 1, state: 'running', runState: 'INIT|RUN', cs: 8, where: 'icrlo.asm:165' },
+        { vcpu: 2 },
+        { vcpu: 3 },
+      ],
       exits: { count: 45 },
       ipis: { count: 7, byVerdict: { reached: 9, refused: 2 } },
     });
@@ -88,7 +143,9 @@ describe('run', () => {
     expect(lines.length).toBe(45 + 7);
     expect(lines.some((l) => /e#\d+ +icrlo\.asm:109 +INOUT +vCPU1 wrote 91h to port 80h\./.test(l))).toBe(true);
     expect(
-      lines.some((l) => /i#1 +icrlo\.asm:41 +INIT +vCPU0 sent INIT to all excluding self, edge, assert; reached vCPU1: INIT; /.test(l)),
+      lines.some((l) =>
+        /i#1 +icrlo\.asm:41 +INIT +vCPU0 sent INIT to all excluding self, edge, assert; reached vCPU1, 2, 3: INIT\./.test(l),
+      ),
     ).toBe(true);
   });
   it('gives the same output for the same seed', async () => {
@@ -121,11 +178,15 @@ describe('--break', () => {
     expect(stderr.replace(/\s+/g, ' ')).toContain(why);
     expect(status).toBe(0);
   });
-  it('that is never met changes nothing', async () => {
+  it('that is never met changes nothing, and the summary says so', async () => {
     const words = ['run', sample('icrlo'), '--cpus', '4', '--memory', '1M'];
     const plain = await exitpoint(words);
     for (const never of ['exit:TASK_SWITCH', 'wake_aps if 0', 'exit:* if 0', 'ipi:* if 0', 'vector:0x99'])
-      expect(await exitpoint([...words, '--break', never]), never).toEqual(plain);
+      expect(await exitpoint([...words, '--break', never]), never).toMatchObject({
+        status: plain.status,
+        stdout: plain.stdout,
+        stderr: `${plain.stderr}break   never met: ${never}\n`,
+      });
   });
 });
 
@@ -133,6 +194,11 @@ describe('bad input', () => {
   const cases: [string, () => string[], RegExp][] = [
     ['no such file', () => ['run', join(directory, 'none.rom')], /^exitpoint: There is no file .*none\.rom\.\n$/],
     ['a directory', () => ['run', directory], /^exitpoint: .* is a directory; give a bootrom/],
+    [
+      'a device',
+      () => ['run', '/dev/null'],
+      /^exitpoint: \/dev\/null is no regular file; give a bootrom \(\.rom, \.bin, \.fd\) or its source \(\.asm\)\.\n$/,
+    ],
     ['an empty ROM', () => ['run', file('empty.rom', '')], /^exitpoint: .*empty\.rom: the ROM image is empty; .*\n$/],
     [
       'a ROM above 16 MiB',
@@ -263,12 +329,20 @@ describe('demo', () => {
 });
 
 describe('help', () => {
-  it('is there for everything and for each command, and fits into 120 columns', async () => {
-    for (const words of [[], ['--help'], ['run', '--help'], ['diff', '--help'], ['demo', '--help']]) {
+  it('is there for everything and for each command, and fits into 100 columns', async () => {
+    for (const words of [
+      [],
+      ['--help'],
+      ['run', '--help'],
+      ['diff', '--help'],
+      ['demo', '--help'],
+      ['help', 'conditions'],
+      ['help', 'json'],
+    ]) {
       const { status, stdout } = await exitpoint(words);
       expect(status).toBe(0);
       expect(stdout).toContain('exitpoint');
-      for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(120);
+      for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
     }
     expect((await exitpoint(['--version'])).stdout).toBe('exitpoint 1.2.3\n');
   });

@@ -18,6 +18,7 @@ describe('colour', () => {
     expect(visible(makePaint(true, true).red('abc'))).toBe(3);
     expect(makePaint(true, true).red('abc')).toBe('\x1b[31mabc\x1b[39m');
     expect(makePaint(false, true).red('abc')).toBe('abc');
+    expect(makePaint(true, true).blue('abc')).toBe('\x1b[94mabc\x1b[39m');
   });
 });
 

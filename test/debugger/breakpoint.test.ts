@@ -6,6 +6,7 @@ const program: Program = {
   symbol: (name) => (name === 'wake_aps' ? 0xfffff09c : undefined),
   line: (file, line) => (file === 'icrlo.asm' && line <= 100 ? 0xfffff000 + line : undefined),
   symbols: () => ['wake_aps'],
+  file: 'samples/icrlo.asm',
 };
 const parse = (text: string): Breakpoint => parseBreakpoint(text, program);
 const trigger = (text: string): unknown => parse(text).trigger;
@@ -57,11 +58,18 @@ describe('the grammar of breakpoints', () => {
     expect(trigger('io:0x3F8+8:r')).toEqual({ kind: 'io', port: 0x3f8, length: 8, access: { read: true, write: false } });
     expect(trigger('io:80h')).toEqual({ kind: 'io', port: 0x80, length: 1, access: { read: true, write: true } });
     expect(trigger('vector:30h')).toEqual({ kind: 'vector', vector: 0x30 });
+    expect(trigger('vector:nmi')).toEqual({ kind: 'vector', vector: 2 });
+    expect(trigger('vector:#PF')).toEqual({ kind: 'vector', vector: 14 });
+    expect(trigger('lapic.0x300')).toMatchObject({ register: { offset: 0x300 } });
+    expect(trigger('ipi:INIT=nobody')).toMatchObject({ kind: 'ipi', mode: 5, nobody: true });
   });
   it('takes instructions by segment and offset, linear address, line and symbol', () => {
     expect(trigger('F000:FFF0')).toEqual({ kind: 'instruction', linear: [0xffff0, 0xfffffff0] });
     expect(trigger('0800:0010')).toEqual({ kind: 'instruction', linear: [0x8010] });
     expect(trigger('0xFFFFFFF0')).toEqual({ kind: 'instruction', linear: [0xfffffff0] });
+    for (const same of ['FFFFF073', 'FFFFF073h', 'fffff073', '0xFFFFF073', '0FFFFF073h', '4294963315'])
+      expect(trigger(same), same).toEqual({ kind: 'instruction', linear: [0xfffff073] });
+    expect(trigger('00008010')).toEqual({ kind: 'instruction', linear: [0x8010] });
     expect(trigger('icrlo.asm:41')).toEqual({ kind: 'instruction', linear: [0xfffff029] });
     expect(trigger('wake_aps')).toEqual({ kind: 'instruction', linear: [0xfffff09c] });
   });
@@ -76,6 +84,13 @@ describe('the grammar of breakpoints', () => {
 describe('a wrong breakpoint', () => {
   it('is told in one sentence that names the value and what would be right', () => {
     expect(problem('exit:INST_EMU')).toBe('"INST_EMU" is no exit code or group. Did you mean INST_EMUL?');
+    expect(problem('exit:FOO')).toMatch(/"FOO" is no exit code or group\. Groups are: mmio, .* Codes are: INOUT, .*HT\./);
+    expect(problem('ipi:*=foo')).toMatch(/Verdicts are: reached, .*nobody\. Reasons are: none, /);
+    expect(problem('ipi:*->1=nobody')).toBe('"1" cannot be the target of an IPI to nobody; write ipi:*=nobody.');
+    expect(problem('lapic.zzz')).toMatch(/Registers are: id, .*icr_lo/);
+    expect(problem('io:com1')).toBe('"com1" is not a number for Port. Write for example io:0x3F8+8 (COM1) or io:0x80.');
+    expect(problem('vector:XX')).toMatch(/Write for example vector:0x30, or an exception: DE, DB, NMI/);
+    expect(problem('other.asm:3')).toBe('"other.asm:3": there is no source file other.asm; icrlo.asm is the source.');
     expect(problem('ipi:SIP')).toMatch(/"SIP" is no delivery mode. Did you mean SIPI\?/);
     expect(problem('ipi:SIPI=ignored')).toBe('"ignored" is no verdict. Did you mean refused?');
     expect(problem('ipi:SIPI->9')).toBe('There is no vCPU 9; 0 to 3 are.');

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { compareLedgers } from '../../src/debugger/compare.ts';
+import { parseBreakpoint } from '../../src/debugger/breakpoint.ts';
+import { compareLedgers, Comparison } from '../../src/debugger/compare.ts';
+import { BreakpointEngine } from '../../src/debugger/engine.ts';
 import { explainEnd, explainExit, explainIpi, isFatal, span, time, whatExit } from '../../src/debugger/explain.ts';
 import { nearest } from '../../src/debugger/nearest.ts';
 import { opcodeWords } from '../../src/debugger/opcode.ts';
@@ -8,6 +10,7 @@ import { ExitCode } from '../../src/machine/ledger/exitcode.ts';
 import { Ledger } from '../../src/machine/ledger/ledger.ts';
 import { Answer, type ExitRecord, type IpiRecord, Outcome, RequestState } from '../../src/machine/ledger/records.ts';
 import { Reason, Verdict } from '../../src/machine/ledger/verdict.ts';
+import { SuspendHow } from '../../src/machine/vmm/runstate.ts';
 import { illumos } from '../../src/machine/profiles/illumos.ts';
 import { illumos202010 } from '../../src/machine/profiles/illumos-2020-10.ts';
 
@@ -40,6 +43,51 @@ describe('an exit in words', () => {
     const ledger = new Ledger({ vcpus: 4 });
     store(ledger, 0xfee00300, 0xc4500);
     expect(explainExit(exitAt(ledger, 1))).toBe('vCPU0 stored 000C4500h to ICR_LO: INIT to all excluding self.');
+  });
+  it('says that a store of another size or beside a register is ignored, and sends nothing', () => {
+    const ledger = new Ledger({ vcpus: 4 });
+    const rule = 'ignored: a local APIC register takes 32-bit stores at multiples of 16.';
+    store(ledger, 0xfee00304, 0x4500);
+    expect(explainExit(exitAt(ledger, 1))).toBe(`vCPU0 stored 00004500h to ICR_LO+4; ${rule}`);
+    const word = ledger.exit(moment, ExitCode.MMIO_EMUL, 0xfee00300, 2, true);
+    ledger.exitValue(word, 0x4500, 0);
+    ledger.exitAnswer(word, Answer.kernel, 'vlapic', Access.ok);
+    ledger.exitOutcome(word, ExitCode.MMIO_EMUL, RequestState.DONE, Outcome.resumed, '');
+    expect(explainExit(exitAt(ledger, word))).toBe(`vCPU0 stored 4500h to ICR_LO; ${rule}`);
+  });
+  it('does not say that an MSR was read which was not', () => {
+    const ledger = new Ledger({ vcpus: 1 });
+    const read = ledger.exit(moment, ExitCode.RDMSR, 0x802, 8, false);
+    ledger.exitOutcome(read, ExitCode.RDMSR, RequestState.NONE, Outcome.injected, '');
+    const write = ledger.exit(moment, ExitCode.WRMSR, 0x1234, 8, true);
+    ledger.exitValue(write, 5, 0);
+    ledger.exitOutcome(write, ExitCode.WRMSR, RequestState.NONE, Outcome.injected, 'MSR 1234h is unknown: #GP');
+    expect(explainExit(exitAt(ledger, read))).toBe('vCPU0 tried to read MSR 802h; #GP.');
+    expect(explainExit(exitAt(ledger, write))).toBe('vCPU0 tried to write 00000005h to MSR 1234h; #GP: MSR 1234h is unknown.');
+  });
+  it('calls a triple fault by its name, and exit:fatal and a breakpoint on nobody find theirs', () => {
+    const ledger = new Ledger({ vcpus: 2 });
+    const shut = ledger.exit(moment, ExitCode.SUSPENDED, SuspendHow.TRIPLEFAULT, 0, false);
+    ledger.exitOutcome(shut, ExitCode.SUSPENDED, RequestState.NONE, Outcome.suspended, 'triple fault');
+    const halt = ledger.exit(moment, ExitCode.SUSPENDED, SuspendHow.HALT, 0, false);
+    ledger.exitOutcome(halt, ExitCode.SUSPENDED, RequestState.NONE, Outcome.suspended, 'every active vCPU halted');
+    expect(explainExit(exitAt(ledger, shut))).toBe('vCPU0 shut down; a triple fault ended the VM.');
+    const view = { vcpuCount: 2, nowNs: 0, instructions: 0, register: () => 0, peek: () => 0, lapic: () => 0 };
+    const engine = new BreakpointEngine(view);
+    const program = { vcpuCount: 2, symbol: () => undefined };
+    for (const text of ['exit:fatal', 'ipi:*=nobody', 'exit:HLT', 'exit:SUSPENDED hits 3']) engine.add(parseBreakpoint(text, program));
+    const names = (hits: readonly { breakpoint: { text: string } }[]): string[] => hits.map((h) => h.breakpoint.text);
+    expect(names(engine.exit(exitAt(ledger, shut)))).toEqual(['exit:fatal']);
+    expect(names(engine.exit(exitAt(ledger, halt)))).toEqual([]);
+    const lost = ledger.ipi(moment, 1, 0x4500, 0x05000000);
+    expect(names(engine.ipi(ipiAt(ledger, lost)))).toEqual(['ipi:*=nobody']);
+    const sent = ledger.ipi(moment, 1, 0x4500, 0x01000000);
+    ledger.ipiTarget(sent, 1, Verdict.reached, Reason.none, 0);
+    expect(names(engine.ipi(ipiAt(ledger, sent)))).toEqual([]);
+    expect(engine.unmet().map(({ breakpoint, count }) => [breakpoint.text, count])).toEqual([
+      ['exit:HLT', 0],
+      ['exit:SUSPENDED hits 3', 2],
+    ]);
   });
   it('says what the handler returned and how the host took it', () => {
     const ledger = new Ledger({ vcpus: 4 });
@@ -141,6 +189,32 @@ describe('two ledgers', () => {
       a: { exit: { number: 3 } },
       b: { exit: { number: 2 } },
     });
+  });
+  it('of which one is too far ahead are not called alike', () => {
+    const ledger = new Ledger({ vcpus: 1 });
+    for (const value of [1, 2, 3]) store(ledger, 0xfee000f0, value);
+    const comparison = new Comparison(2);
+    for (const n of [1, 2, 3]) comparison.add(0, exitAt(ledger, n), undefined);
+    for (const n of [1, 2]) comparison.add(1, exitAt(ledger, n), undefined);
+    comparison.finish();
+    expect(comparison).toMatchObject({ parting: undefined, complete: false, alike: 2 });
+  });
+  it('compare an exit that a vCPU waited in by what became of it, also when that was dropped', () => {
+    const [a, b] = [new Ledger({ vcpus: 1 }), new Ledger({ vcpus: 1 })];
+    for (const ledger of [a, b]) {
+      ledger.exit(moment, ExitCode.HLT, 0, 0, false);
+      ledger.exitOutcome(1, ExitCode.HLT, RequestState.NONE, Outcome.waits, '');
+    }
+    const comparison = new Comparison();
+    comparison.add(0, exitAt(a, 1), undefined);
+    comparison.add(1, exitAt(b, 1), undefined);
+    a.exitOutcome(1, ExitCode.HLT, RequestState.NONE, Outcome.resumed, '');
+    comparison.add(0, exitAt(a, 1), undefined);
+    for (const ledger of [a, b]) store(ledger, 0xfee000f0, 1);
+    comparison.add(0, exitAt(a, 2), undefined);
+    comparison.add(1, exitAt(b, 2), undefined);
+    comparison.finish();
+    expect(comparison).toMatchObject({ parting: undefined, complete: true, alike: 2 });
   });
   it('part where one of them ends', () => {
     const [a, b] = [new Ledger({ vcpus: 1 }), new Ledger({ vcpus: 1 })];

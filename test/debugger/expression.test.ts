@@ -127,6 +127,10 @@ describe('a mistake', () => {
     expect(problem('')).toMatchObject({ message: 'The expression is empty.' });
     expect(problem('exit.device + 1')).toMatchObject({ message: 'A number is needed here, not the text "vlapic".' });
   });
+  it('in a name that resembles none lists what there is', () => {
+    expect(problem('exit.foo').message).toBe('There is no "exit.foo". exit has: device.');
+    expect(problem('qqqqq').message).toBe('There is no "qqqqq". Names are: eax, ecx, lapic.…, time, exit.…, if.');
+  });
   it('in a name suggests the nearest one', () => {
     expect(problem('eaz').message).toBe('There is no "eaz". Did you mean eax?');
     expect(problem('lapic.icr_l0').message).toBe('There is no "lapic.icr_l0". Did you mean lapic.icr_lo?');

@@ -22,6 +22,7 @@ const io: Io = {
   stdout: () => {},
   stderr: () => {},
   stderrIsTTY: false,
+  stdoutIsTTY: false,
   paint: makePaint(false, true),
   stdoutPaint: makePaint(false, true),
   nowMs: () => performance.now(),

@@ -348,8 +348,13 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
     const s = this.slotOf(number);
     if (s < 0) return undefined;
     const at = s * BYTES_STRIDE;
+    // Field by field: with a spread of the moment this is 100 times slower in V8.
     return {
-      ...e.moment(s),
+      vcpu: e.vcpu[s] as number,
+      timeNs: e.timeNs[s] as number,
+      icount: e.icount[s] as number,
+      eip: e.eip[s] as number,
+      csBase: e.csBase[s] as number,
       number,
       code: e.code[s] as ExitCode,
       finalCode: e.finalCode[s] as ExitCode,

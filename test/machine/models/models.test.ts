@@ -185,12 +185,7 @@ describe('model pc', () => {
     expect(routes, 'at reset').toContain('f0000+10000 rom none ffff0000');
     routes.length = 0;
     machine.run({ instructions: 7 });
-    expect(routes).toEqual([
-      'f0000+10000 ram ram 0',
-      'c0000+4000 none ram 0',
-      'c4000+4000 none ram 0',
-      'e4000+4000 ram none 0',
-    ]);
+    expect(routes).toEqual(['f0000+10000 ram ram 0', 'c0000+4000 none ram 0', 'c4000+4000 none ram 0', 'e4000+4000 ram none 0']);
   });
   it('a byte to port F4h ends the machine with an odd status', () => {
     const { machine } = rig({ boot: [[{ op: 'out', port: 0xf4, value: 3 }]] }, { model: pc });
