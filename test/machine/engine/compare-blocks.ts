@@ -4,12 +4,13 @@ import { Execution } from '../../../src/machine/engine/execution.ts';
 import { ProcessorPart } from '../../../src/machine/engine/processor-state.ts';
 import { compileHere } from '../../../src/machine/engine/region.ts';
 import { type Block, blocks } from '../../silicon/forms.ts';
+import { seedBelow } from '../../seed.ts';
 import { background, environments } from '../../silicon/environment.ts';
 import { MachineCpu, RAM_BYTES } from '../../silicon/machine-cpu.ts';
 
 const interpreter = new Uint8Array(readFileSync(new URL('../../../dist/interpreter.wasm', import.meta.url)));
 /** Printed with the test's name; EXITPOINT_SEED repeats it. */
-export const SEED = Number(process.env.EXITPOINT_SEED ?? Date.now() % 1_000_000_000);
+export const SEED = seedBelow(1_000_000_000);
 
 /** A processor in the kernel of the replay, and what a block has left behind in it. */
 class Engine {
