@@ -5,17 +5,9 @@
 import { hex } from '../machine/base/bits.ts';
 import { Access } from '../machine/devices/device.ts';
 import { ExitCode } from '../machine/ledger/exitcode.ts';
-import {
-  Answer,
-  type EventRecord,
-  type ExitRecord,
-  type IpiRecord,
-  type IpiTarget,
-  Outcome,
-  RequestState,
-} from '../machine/ledger/records.ts';
+import { Answer, type ExitRecord, type IpiRecord, type IpiTarget, Outcome, RequestState } from '../machine/ledger/records.ts';
 import { Reason, Verdict } from '../machine/ledger/verdict.ts';
-import { eventWords, evidenceWords, exitCodeName, outcomeWords, reachedWords, runStateName, whyWords } from '../machine/ledger/words.ts';
+import { evidenceWords, exitCodeName, outcomeWords, reachedWords, runStateName, whyWords } from '../machine/ledger/words.ts';
 import type { End } from '../machine/vmm/end.ts';
 import { APIC_BASE_ADDRESS, APIC_PAGE_SIZE, Apic, apicRegisterAt } from '../machine/x86/apic.ts';
 import { SuspendHow } from '../machine/vmm/runstate.ts';
@@ -207,9 +199,6 @@ export function explainIpi(ipi: IpiRecord): string {
 
 /** What was sent, in two or three words: `SIPI 09`, `INIT`. */
 export const ipiWords = (ipi: IpiRecord): string => icrWhat(decodeIcr(ipi.icrLow, ipi.icrHigh));
-
-/** Whole sentence of an event: `vCPU2 takes vector 30.` */
-export const explainEvent = (event: EventRecord): string => `vCPU${event.vcpu} ${eventWords(event)}.`;
 
 const SUSPENDED = { reset: 'reset', poweroff: 'power-off', halt: 'halted', tripleFault: 'triple fault' } as const;
 

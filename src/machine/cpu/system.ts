@@ -2,7 +2,7 @@
 import { raise, Vector } from '../memory/fault.ts';
 import type { Paging } from '../memory/paging.ts';
 import { LDTR, State, TR } from '../state/layout.ts';
-import { Cr0, Cr4, Flag, SYSTEM_FLAGS, type Window } from './window.ts';
+import { Cr0, Cr4, Flag, Rights, SYSTEM_FLAGS, type Window } from './window.ts';
 
 const CR0_WRITABLE = Cr0.PE | Cr0.MP | Cr0.EM | Cr0.TS | Cr0.NE | Cr0.WP | Cr0.AM | Cr0.NW | Cr0.CD | Cr0.PG;
 const CR4_WRITABLE = Cr4.TSD | Cr4.DE | Cr4.PSE | Cr4.MCE | Cr4.PGE | Cr4.PCE;
@@ -88,7 +88,7 @@ export class SystemRegisters {
     const { window } = this;
     if (!window.protectedMode || window.cpl <= (window.system & Flag.IOPL) >>> 12) return;
     const limit = window.limit(TR);
-    if ((window.rights(TR) & 0x10000) !== 0 || (window.rights(TR) & 8) === 0 || limit < 103) raise(Vector.GP, 0);
+    if ((window.rights(TR) & Rights.unusable) !== 0 || (window.rights(TR) & 8) === 0 || limit < 103) raise(Vector.GP, 0);
     const at = read16((window.base(TR) + 102) >>> 0) + (port >>> 3);
     if (at + 1 > limit) raise(Vector.GP, 0);
     const bits = read16((window.base(TR) + at) >>> 0) >>> (port & 7);

@@ -128,4 +128,3 @@ export interface Rules {
   'ioapic.lowprio': 'lowestId' | 'hash';
   'msi.rh': 'logicalIfRhAndDm' | 'ignored' | 'lowestPriority';
 }
-export type RuleId = keyof Rules;

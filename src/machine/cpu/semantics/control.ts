@@ -132,13 +132,12 @@ define(
   },
   { sizes: [32] },
 );
-/** INT3: no IOPL check in virtual-8086 mode. */
 define(
   'int3',
   '',
   '',
   (e) => {
-    e.helper(Helper.softwareInterrupt, c32(3), e.nextEip(), c32(1));
+    e.helper(Helper.softwareInterrupt, c32(3), e.nextEip());
     e.redirect();
   },
   { sizes: [32] },
