@@ -24,6 +24,8 @@ export interface Assembly {
   readonly lines: LineMap;
   /** Labels (as addresses) and equates by full name; a local label is `parent.local`. */
   readonly symbols: Map<string, number>;
+  /** Which of the symbols are labels; the others are equates. */
+  readonly labels: ReadonlySet<string>;
   /** In source order, errors and warnings together; at most 100 of each. */
   readonly diagnostics: Diagnostic[];
 }
@@ -46,6 +48,7 @@ export function assemble(source: string, file: string, options: AssembleOptions)
     origin: image.origin,
     lines: new LineMap(file, image.entries),
     symbols: symbols.values(),
+    labels: symbols.labels(),
     diagnostics: diagnostics.list(),
   };
 }

@@ -38,4 +38,11 @@ export class SymbolTable {
     for (const [name, entry] of this.#entries) if (!entry.value.unknown) out.set(name, Number(entry.value.value));
     return out;
   }
+
+  /** Names of all labels: of the symbols, those that are no equates. */
+  labels(): Set<string> {
+    const out = new Set<string>();
+    for (const [name, { kind }] of this.#entries) if (kind === 'label') out.add(name);
+    return out;
+  }
 }

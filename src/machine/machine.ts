@@ -80,14 +80,19 @@ export class MachineError extends Error {
   override readonly name = 'MachineError';
 }
 
-/** Why `run` came back: the machine ended; the limit was reached; somebody asked it to stop; a breakpoint is at the next instruction. */
-export type RunEnd = End | 'limit' | 'stopped' | 'breakpoint';
+/**
+ * Why `run` came back: the machine ended; the limit was reached; somebody asked it to stop; a breakpoint is at the next instruction; it is the turn of
+ * the vCPU that was asked for; the only vCPU that may run waits, and nothing that is armed can wake it.
+ */
+export type RunEnd = End | 'limit' | 'stopped' | 'breakpoint' | 'turn' | 'alone';
 
 export interface RunLimit {
   /** At most so many instructions more, of all vCPUs together. */
   readonly instructions?: number;
   /** Until virtual time is so many ns. */
   readonly untilNs?: number;
+  /** Until this vCPU is about to run. */
+  readonly turnOf?: number;
 }
 
 export class Machine<M extends GuestMemory = GuestMemory> {
@@ -192,8 +197,8 @@ export class Machine<M extends GuestMemory = GuestMemory> {
 
   /** Runs on. A machine that has ended stays as it is, and gives the same End again. */
   run(limit: RunLimit = {}): RunEnd {
-    const { instructions = Number.POSITIVE_INFINITY, untilNs = Number.POSITIVE_INFINITY } = limit;
-    switch (this.schedule.run(instructions, untilNs)) {
+    const { instructions = Number.POSITIVE_INFINITY, untilNs = Number.POSITIVE_INFINITY, turnOf = -1 } = limit;
+    switch (this.schedule.run(instructions, untilNs, turnOf)) {
       case RunStop.ended:
         return this.vm.end as End;
       case RunStop.limit:
@@ -202,6 +207,10 @@ export class Machine<M extends GuestMemory = GuestMemory> {
         return 'stopped';
       case RunStop.breakpoint:
         return 'breakpoint';
+      case RunStop.turn:
+        return 'turn';
+      case RunStop.alone:
+        return 'alone';
     }
   }
 

@@ -104,6 +104,12 @@ export interface Processor {
   pauseStops: boolean;
   /** Linear addresses (u32) before whose instructions `run` stops (Stop.breakpoint); not before the one at which it stopped last. Setting drops decoded code. */
   breakpoints: ReadonlySet<number>;
+  /**
+   * Asked before code is decoded where none is known: guest-physical address of its page. Answers whether `run` is to stop there (Stop.breakpoint) with
+   * nothing of it executed; then it is asked again by the next run. Called in the middle of a run: it may look at memory, but change nothing. Not asked
+   * for the instruction at which `run` stopped last, nor by `complete`. Setting drops decoded code, so that all code that is executed from then on is told.
+   */
+  onCode: ((page: number) => boolean) | undefined;
 
   /** RESET or INIT values of illumos's vcpu_arch_reset (`variant` 0) or of libvmmapi's vcpu_reset (`variant` 1: CR0 20h, EDX F00h, TR limit 0); does not touch the vLAPIC. */
   reset(kind: 'RESET' | 'INIT', variant: number): void;

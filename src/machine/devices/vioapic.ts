@@ -133,6 +133,28 @@ export class Vioapic implements Device<VioapicState> {
     return this.rules.pins;
   }
 
+  /** The index register: which register the data register is. */
+  get selected(): number {
+    return this.select;
+  }
+  /** Looks at a register by its index, whatever IOREGSEL says; 0 where there is none. */
+  peekRegister(index: number): number {
+    return this.readIndirect(index);
+  }
+  /** Why the debugger cannot change a register, in one sentence; undefined: it can. */
+  whyNotPoked(index: number): string | undefined {
+    if (index === IOAPICID || (Number.isInteger(index) && index >= IOREDTBL && index < IOREDTBL + 2 * this.pins)) return undefined;
+    if (index === IOAPICVER || index === IOAPICARB) return `I/O APIC register ${hex(index, 2)}h is read-only`;
+    return `the I/O APIC has no register ${index}: there are 0, and ${IOREDTBL} to ${IOREDTBL + 2 * this.pins - 1}`;
+  }
+  /** Changes a register, whatever IOREGSEL says. As a write does, but remote IRR can be set as well. */
+  poke(index: number, value: number): void {
+    if (this.whyNotPoked(index) !== undefined) return;
+    const pin = (index - IOREDTBL) >> 1;
+    if (pin >= 0 && (index & 1) === 0) this.low[pin] = value & RTE_REMOTE_IRR;
+    this.writeIndirect(index, value);
+  }
+
   // registers
 
   private accepts(offset: number, size: number): boolean {

@@ -77,5 +77,6 @@ export function fireLvt(lapic: Vlapic, index: LvtIndex): void {
  */
 export function raiseError(lapic: Vlapic, bits: number, fromErrorLvt = false): void {
   lapic.esrPending |= bits;
+  lapic.wiring.apicError(lapic.id, bits, lapic.esrPending);
   if (!fromErrorLvt) fireLvt(lapic, LvtIndex.ERROR);
 }

@@ -34,6 +34,8 @@ export interface VlapicWiring {
   requestSpinup(vcpu: number, rip: number, ipi: number): void;
   /** A fixed interrupt became pending at this vCPU: it may have to leave HLT. */
   notify(vcpu: number): void;
+  /** An error was latched for ESR: the bits of this one, and all that wait for the next write to ESR. */
+  apicError(vcpu: number, bits: number, latched: number): void;
   /** A level-triggered vector was EOIed: to every I/O APIC. */
   eoi(vector: number): void;
 }

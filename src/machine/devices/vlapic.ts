@@ -1,7 +1,7 @@
 /**
  * The virtual local APIC, in xAPIC mode, as bhyve's VMM has it (illumos `vlapic.c`), under the rules of a profile.
  * Intel SDM vol. 3, "Local APIC". Split by subject: vlapic-icr (IPIs), vlapic-lvt (local sources, errors), vlapic-timer, vlapic-deliver (I/O APIC
- * and MSI), vlapic-inspect.
+ * and MSI), vlapic-inspect, vlapic-poke (the debugger's edits).
  *
  * Not implemented: x2APIC mode. The guest cannot enter it under any profile so far; APICBASE.EXTD is answered as each profile does.
  */
@@ -16,6 +16,7 @@ import type { InjectResult, VlapicWiring } from './vlapic-wiring.ts';
 import { BootState, flattenIcrTable, sendIcr } from './vlapic-icr.ts';
 import { inspectVlapic } from './vlapic-inspect.ts';
 import { fireLvt, LVT_COUNT, LVT_MASKS, LvtIndex, lvtIndexAt, triggerLvt } from './vlapic-lvt.ts';
+import { pokeVlapic, whyNotPoked } from './vlapic-poke.ts';
 import { VlapicTimer, type VlapicTimerState } from './vlapic-timer.ts';
 import { clearVector, hasVector, highestVector, setVector } from './vlapic-vectors.ts';
 import { checkBytes, checkInteger, checkKind, checkWords } from './validate.ts';
@@ -97,7 +98,7 @@ export class Vlapic implements Device<VlapicState>, RegisterFacet {
   readonly tmr = new Uint32Array(8);
   readonly irr = new Uint32Array(8);
   /** The IPI that set each IRR bit; 0: none did. */
-  private readonly irrIpi = new Float64Array(256);
+  readonly irrIpi = new Float64Array(256);
   /** BootState, in profiles without run states. */
   private bootState: number = BootState.INIT;
   private readonly absentBootStates = new Uint8Array(ALL_IDS);
@@ -229,7 +230,7 @@ export class Vlapic implements Device<VlapicState>, RegisterFacet {
   }
 
   /** Writes the register at `offset`, a multiple of 16; read-only and absent ones ignore it. */
-  private setRegister(offset: number, value: number): number {
+  setRegister(offset: number, value: number): number {
     switch (offset) {
       case Apic.TPR:
         this.tpr = value & 0xff;
@@ -386,7 +387,7 @@ export class Vlapic implements Device<VlapicState>, RegisterFacet {
   }
 
   /** PPR from TPR and the highest vector in service ("Task and Processor Priorities"). */
-  private updatePpr(): void {
+  updatePpr(): void {
     this.ppr = this.priority();
   }
   private priority(): number {
@@ -456,6 +457,15 @@ export class Vlapic implements Device<VlapicState>, RegisterFacet {
   }
 
   // ---- For the debugger
+
+  /** Why the debugger cannot change the register at `offset`, in one sentence; undefined: it can. */
+  whyNotPoked(offset: number): string | undefined {
+    return whyNotPoked(offset);
+  }
+  /** Changes what the register at `offset` holds; see vlapic-poke.ts. */
+  poke(offset: number, value: number): void {
+    pokeVlapic(this, offset, value);
+  }
 
   /** Why `vector` waits, or that it does not; looks only. */
   whyHeld(vector: number): Held {

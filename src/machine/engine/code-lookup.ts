@@ -15,6 +15,12 @@ const NO_TAG = 0xffffffff;
 /** So many jump-table entries are emptied one by one: code that changes itself has few, and empties the table all the time. */
 const FEW_JUMPS = 256;
 
+/** What `find` does where no code is decoded yet and somebody wants to know: goes on, asks, or leaves it to a later call. */
+export const Fresh = { take: 0, ask: 1, leave: 2 } as const;
+export type Fresh = (typeof Fresh)[keyof typeof Fresh];
+/** `find` was told not to go on, or has left it to a later call. */
+export const HELD = -1;
+
 export class CodeLookup {
   private readonly view: DataView;
   /** For each vCPU: linear pages (by number) that its jump-table entries rely on. */
@@ -22,6 +28,8 @@ export class CodeLookup {
   /** The jump-table entries that were filled since the table was empty, as long as they are few. */
   private readonly filled: number[][] = [];
   private selected = 0;
+  /** Asked before code is decoded where none is; see Processor. */
+  onCode: ((page: number) => boolean) | undefined;
   /** The selected vCPU's jump table. */
   private table = 0;
 
@@ -52,15 +60,15 @@ export class CodeLookup {
   readonly lookup = (eip: number): number => {
     if (this.records.full) return 0; // what is being executed must not be dropped from under it
     try {
-      const record = this.find(eip >>> 0);
+      const record = this.find(eip >>> 0, Fresh.leave);
       return record > 0 ? record : 0;
     } catch (fault) {
       if (fault !== guestFault) throw fault;
       return 0;
     }
   };
-  /** The record to execute at `eip`; 0: nobody backs that memory (exit.gpa). @throws guestFault */
-  find(eip: number): number {
+  /** The record to execute at `eip`; 0: nobody backs that memory (exit.gpa); HELD. @throws guestFault */
+  find(eip: number, fresh: Fresh): number {
     const { view, window, paging } = this;
     const base = window.base(Segment.CS);
     const limit = window.limit(Segment.CS);
@@ -73,6 +81,9 @@ export class CodeLookup {
     if (host === 0) {
       this.exit.gpa = gpa;
       return 0;
+    }
+    if (this.onCode !== undefined && fresh !== Fresh.take && !this.records.touchesCode(host, 1)) {
+      if (fresh === Fresh.leave || this.onCode((gpa & ~0xfff) >>> 0)) return HELD;
     }
     const offset = linear & 0xfff;
     const next = (linear - offset + 4096) >>> 0;

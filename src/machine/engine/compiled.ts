@@ -6,7 +6,8 @@ const modules = new WeakMap<Uint8Array, WebAssembly.Module>();
 export function compiled(bytes: Uint8Array): WebAssembly.Module {
   const known = modules.get(bytes);
   if (known) return known;
-  const module = new WebAssembly.Module(bytes);
+  // The browser's own types refuse bytes that might be shared with another thread; these are not.
+  const module = new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
   modules.set(bytes, module);
   return module;
 }

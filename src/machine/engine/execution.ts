@@ -21,7 +21,7 @@ import { LinearMemory } from '../memory/linear.ts';
 import { Paging } from '../memory/paging.ts';
 import { PhysicalMemory } from '../memory/physical.ts';
 import { Context, homeOf, layOut, Leave, type MemoryLayout, Rec, Segment, Shadow, State } from '../state/layout.ts';
-import { CodeLookup } from './code-lookup.ts';
+import { CodeLookup, Fresh, HELD } from './code-lookup.ts';
 import { compiled } from './compiled.ts';
 import { allForms } from './generate.ts';
 import { MemoryAccess } from './memory-access.ts';
@@ -243,6 +243,13 @@ export class Execution implements Processor {
     this.records.isBreakpoint = linear.size ? (at) => linear.has(at) : undefined;
     this.records.clear();
   }
+  get onCode(): ((page: number) => boolean) | undefined {
+    return this.code.onCode;
+  }
+  set onCode(asked: ((page: number) => boolean) | undefined) {
+    this.code.onCode = asked;
+    this.records.clear();
+  }
 
   /** Drops what was derived for the selected vCPU: fast tables, jumps, the place in a run. After its state was put there from outside. */
   forget(): void {
@@ -317,9 +324,10 @@ export class Execution implements Processor {
     this.stopSoon = false;
     while (this.retired < instructions && !this.stopSoon) {
       if (this.retired > 0 && this.interruptWindow && this.interruptible) return Stop.interruptWindow;
-      const record = this.resume();
+      const record = this.resume(this.retired === 0 && startedAt === this.linearEip() ? Fresh.take : Fresh.ask);
       if (record === -1) return Stop.tripleFault;
       if (record === -2) continue; // an exception was delivered
+      if (record === -3) return Stop.breakpoint; // onCode wants to
       if (record === 0) return Stop.paging;
       const shadow = view.getInt32(State.shadow, true);
       const trap = (this.window.system & Flag.TF) !== 0;
@@ -383,7 +391,7 @@ export class Execution implements Processor {
 
   /** The record at the selected vCPU's EIP; 0 or less where there is none. */
   recordHere(): number {
-    return this.resume();
+    return this.resume(Fresh.take);
   }
   /** A free slot in the table of handlers; the oldest region's when all are taken: all records are dropped then. */
   takeRegionSlot(): number {
@@ -396,8 +404,8 @@ export class Execution implements Processor {
   private linearEip(): number {
     return (this.csBase + this.eip) >>> 0;
   }
-  /** The record to go on with; -1: shut down; -2: an exception was delivered instead; 0: nothing backs the memory. */
-  private resume(): number {
+  /** The record to go on with; -1: shut down; -2: an exception was delivered instead; -3: onCode wants to stop; 0: nothing backs the memory. */
+  private resume(fresh: Fresh): number {
     const { view } = this;
     const kept = view.getInt32(State.record, true);
     if (kept !== 0 && this.generations[this.selected] === this.records.generation) return kept;
@@ -408,7 +416,8 @@ export class Execution implements Processor {
       return known;
     }
     try {
-      const record = this.code.find(this.window.eip);
+      const record = this.code.find(this.window.eip, fresh);
+      if (record === HELD) return -3;
       this.generations[this.selected] = this.records.generation;
       return record;
     } catch (fault) {

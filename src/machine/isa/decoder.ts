@@ -59,7 +59,8 @@ export interface Insn {
  * The processor decodes as a P6 does: a prefix makes no TZCNT, LZCNT or WBNOINVD of BSF, BSR and WBINVD (compilers emit `rep bsf` on purpose), and
  * 0F 18 to 0F 1F (ENDBR32, prefetches) are hints that do nothing.
  */
-const OPTIONS = DecoderOptions.NoMPFX_0FBC | DecoderOptions.NoMPFX_0FBD | DecoderOptions.NoWbnoinvd | DecoderOptions.ForceReservedNop;
+export const DECODER_OPTIONS =
+  DecoderOptions.NoMPFX_0FBC | DecoderOptions.NoMPFX_0FBD | DecoderOptions.NoWbnoinvd | DecoderOptions.ForceReservedNop;
 
 const codeNames = Code as unknown as Record<number, string>;
 const mnemonicNames = Mnemonic as unknown as Record<number, string>;
@@ -126,7 +127,7 @@ export class InstructionDecoder {
    * @param address what to take for the address of bytes[0]; branch targets are relative to 0
    */
   decode(bytes: Uint8Array, bits: 16 | 32, address: number, visit: (insn: Insn) => boolean): void {
-    const decoder = new Decoder(bits, bytes, OPTIONS);
+    const decoder = new Decoder(bits, bytes, DECODER_OPTIONS);
     try {
       decoder.ip = BigInt(address);
       for (;;) {

@@ -88,16 +88,26 @@ export interface IpiTarget {
   takenIcount: number;
 }
 
-/** Interrupts as they are delivered, and run-state changes. */
-export const EventKind = { interrupt: 0, nmi: 1, extInt: 2, exception: 3, runState: 4, suspended: 5, hostPanic: 6, stuck: 7 } as const;
+/** Interrupts as they are delivered, run-state changes, errors that a local APIC notes. */
+export const EventKind = {
+  interrupt: 0,
+  nmi: 1,
+  extInt: 2,
+  exception: 3,
+  runState: 4,
+  suspended: 5,
+  hostPanic: 6,
+  stuck: 7,
+  apicError: 8,
+} as const;
 export type EventKind = (typeof EventKind)[keyof typeof EventKind];
 
 export interface EventRecord extends Moment {
   number: number;
   kind: EventKind;
-  /** interrupt, nmi, extInt, exception: the vector. runState: the new VRS_* bits. suspended: vm_suspend_how. */
+  /** interrupt, nmi, extInt, exception: the vector. runState: the new VRS_* bits. suspended: vm_suspend_how. apicError: the ESR bits of this error. */
   value: number;
-  /** exception: the error code. runState: the bits before. */
+  /** exception: the error code. runState: the bits before. apicError: all ESR bits latched since the last write to ESR. */
   detail: number;
 }
 

@@ -6,7 +6,7 @@
  * notSent reasons: the ICR's low word.
  */
 import { hex } from '../base/bits.ts';
-import { DeliveryMode } from '../x86/apic.ts';
+import { Apic, apicRegisterAt, DeliveryMode } from '../x86/apic.ts';
 import { decodeIcr, Shorthand } from '../x86/icr.ts';
 import { ExitCode } from './exitcode.ts';
 import { Answer, EventKind, type EventRecord, Outcome, RequestState } from './records.ts';
@@ -198,6 +198,12 @@ export const answerWords = (answer: Answer): string => ANSWER_WORDS[answer] ?? `
 /** `USER_FALLBACK`. */
 export const requestName = (request: RequestState): string => REQUEST_NAMES.get(request) ?? `request ${request}`;
 
+/** Names of ESR bits: `sent illegal vector`; those without a name as a number. */
+export function esrName(bits: number): string {
+  const names = (apicRegisterAt(Apic.ESR)?.fields ?? []).filter(({ high, name }) => name !== '' && (bits >>> high) & 1);
+  return names.length === 0 ? `ESR ${hex(bits, 2)}` : names.map(({ name }) => name).join(', ');
+}
+
 /** One line for an event: `takes vector 30`, `run state HALT → INIT`. */
 export function eventWords({ kind, value, detail }: Pick<EventRecord, 'kind' | 'value' | 'detail'>): string {
   switch (kind) {
@@ -217,5 +223,7 @@ export function eventWords({ kind, value, detail }: Pick<EventRecord, 'kind' | '
       return 'the host panics';
     case EventKind.stuck:
       return 'nothing can happen any more';
+    case EventKind.apicError:
+      return `notes an APIC error: ${esrName(value)}`;
   }
 }

@@ -116,6 +116,9 @@ export class PhysicalMemory {
   isBacked(gpa: number): boolean {
     return this.readPage[gpa >>> 12] !== 0;
   }
+  isWritable(gpa: number): boolean {
+    return this.writePage[gpa >>> 12] !== 0;
+  }
   /** Host address that answers a read of one byte at `gpa`, or 0. */
   hostForRead(gpa: number): number {
     const page = this.readPage[gpa >>> 12] as number;
@@ -163,7 +166,13 @@ export class PhysicalMemory {
   }
   readBytes(gpa: number, length: number): Uint8Array {
     const out = new Uint8Array(length);
-    for (let i = 0; i < length; i++) out[i] = this.read8(gpa + i);
+    for (let i = 0; i < length; ) {
+      const host = this.hostForRead(gpa + i);
+      const end = Math.min(i + PAGE - ((gpa + i) & (PAGE - 1)), length);
+      if (host) out.set(this.bytes.subarray(host, host + end - i), i);
+      else out.fill(0xff, i, end);
+      i = end;
+    }
     return out;
   }
   writeBytes(gpa: number, bytes: Uint8Array): void {

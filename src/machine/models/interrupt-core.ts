@@ -7,11 +7,10 @@ import { LvtIndex } from '../devices/vlapic-lvt.ts';
 import { Vlapic } from '../devices/vlapic.ts';
 import type { Profile } from '../profiles/profile.ts';
 import { APIC_BASE_ADDRESS, APIC_PAGE_SIZE } from '../x86/apic.ts';
+import { IOAPIC_BASE_ADDRESS, IOAPIC_PAGE_SIZE } from '../x86/ioapic.ts';
 import type { MmioRange, PortRange } from '../vmm/bus.ts';
 import { InterruptLines } from '../vmm/interrupts.ts';
 import type { Board } from './model.ts';
-
-const IOAPIC_BASE = 0xfec00000;
 
 /** The I/O APIC that a profile describes. */
 const ioapicRules = ({ rules }: Profile): VioapicRules => ({
@@ -94,7 +93,7 @@ export const interruptCore = ({ vm }: Board, strict: boolean): InterruptCore => 
     ],
     mmio: [
       { name: 'vlapic', start: APIC_BASE_ADDRESS, size: APIC_PAGE_SIZE, facet: vlapics, kernel: true, wide: 'zeroExtended' },
-      { name: 'vioapic', start: IOAPIC_BASE, size: 0x1000, facet: ioapicPage, kernel: true },
+      { name: 'vioapic', start: IOAPIC_BASE_ADDRESS, size: IOAPIC_PAGE_SIZE, facet: ioapicPage, kernel: true },
     ],
   };
 };

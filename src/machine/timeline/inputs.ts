@@ -2,8 +2,12 @@
  * What comes from outside, and when: with the machine's options, all that a run depends on. Bytes for a device, and the debugger's edits, which must
  * happen again when the run is repeated.
  */
+import { hex } from '../base/bits.ts';
+import type { Vlapic } from '../devices/vlapic.ts';
 import type { Position } from './checkpoint.ts';
 import type { Rewindable } from './subject.ts';
+
+const PAGE = 4096;
 
 export type Input =
   /** Bytes for a device that receives them, by its name: `uart16550.com1`, `i8042`. */
@@ -11,7 +15,13 @@ export type Input =
   /** Guest-physical memory, written as a device would. */
   | { readonly kind: 'memory'; readonly gpa: number; readonly bytes: Uint8Array }
   /** A register, by the name that Processor.setRegister knows. */
-  | { readonly kind: 'register'; readonly vcpu: number; readonly name: string; readonly value: number };
+  | { readonly kind: 'register'; readonly vcpu: number; readonly name: string; readonly value: number }
+  /** A register of a local APIC, by its offset, a multiple of 16: what it holds changes, and nothing is sent. */
+  | { readonly kind: 'lapic'; readonly vcpu: number; readonly offset: number; readonly value: number }
+  /** A register of the I/O APIC, by its index. */
+  | { readonly kind: 'ioapic'; readonly register: number; readonly value: number }
+  /** From now on only this vCPU runs; -1: all do. */
+  | { readonly kind: 'only'; readonly vcpu: number };
 
 /** An input that the machine cannot take: one sentence. */
 export class InputError extends Error {
@@ -26,6 +36,23 @@ const receives = (device: object): device is Receiver => 'receive' in device && 
 /** Names of the devices that take bytes. */
 export const receivers = (machine: Rewindable): string[] => machine.devices.filter(receives).map(({ name }) => name);
 
+const u32 = (value: number): boolean => value === value >>> 0;
+
+function checkVcpu(machine: Rewindable, vcpu: number, first = 0): void {
+  const last = machine.processor.vcpuCount - 1;
+  if (!Number.isInteger(vcpu) || vcpu < first || vcpu > last) throw new InputError(`vCPU ${vcpu}: there are 0 to ${last}`);
+}
+
+function checkMemory(machine: Rewindable, gpa: number, length: number): void {
+  if (!Number.isSafeInteger(gpa) || gpa < 0 || gpa + length > 2 ** 32)
+    throw new InputError(`${length} bytes at guest-physical address ${gpa}: addresses are 0 to 4294967295`);
+  for (let page = gpa >>> 12; page * PAGE < gpa + length; page++) {
+    if (machine.memory.isWritable(page * PAGE)) continue;
+    const at = `guest-physical address ${hex(Math.max(gpa, page * PAGE), 8)}h`;
+    throw new InputError(machine.memory.isBacked(page * PAGE) ? `${at} is ROM: it cannot be written` : `there is no memory at ${at}`);
+  }
+}
+
 /** Throws an InputError unless the machine can take it. Changes nothing. */
 export function checkInput(machine: Rewindable, input: Input): void {
   switch (input.kind) {
@@ -36,14 +63,27 @@ export function checkInput(machine: Rewindable, input: Input): void {
       return;
     }
     case 'memory':
-      if (!Number.isSafeInteger(input.gpa) || input.gpa < 0 || input.gpa + input.bytes.length > 2 ** 32)
-        throw new InputError(`${input.bytes.length} bytes at guest-physical address ${input.gpa}: addresses are 0 to 4294967295`);
-      return;
+      return checkMemory(machine, input.gpa, input.bytes.length);
     case 'register':
-      if (!Number.isInteger(input.vcpu) || input.vcpu < 0 || input.vcpu >= machine.processor.vcpuCount)
-        throw new InputError(`vCPU ${input.vcpu}: there are 0 to ${machine.processor.vcpuCount - 1}`);
+      checkVcpu(machine, input.vcpu);
       if (machine.processor.register(input.name) === undefined) throw new InputError(`"${input.name}" is no register`);
-      if (input.value !== input.value >>> 0) throw new InputError(`${input.name} = ${input.value}: a register holds 0 to 4294967295`);
+      if (!u32(input.value)) throw new InputError(`${input.name} = ${input.value}: a register holds 0 to 4294967295`);
+      return;
+    case 'lapic': {
+      checkVcpu(machine, input.vcpu);
+      if (!u32(input.value)) throw new InputError(`local APIC register = ${input.value}: it holds 0 to 4294967295`);
+      const refused = (machine.vlapics[input.vcpu] as Vlapic).whyNotPoked(input.offset);
+      if (refused !== undefined) throw new InputError(refused);
+      return;
+    }
+    case 'ioapic': {
+      if (!u32(input.value)) throw new InputError(`I/O APIC register = ${input.value}: it holds 0 to 4294967295`);
+      const refused = machine.platform.ioapic.whyNotPoked(input.register);
+      if (refused !== undefined) throw new InputError(refused);
+      return;
+    }
+    case 'only':
+      checkVcpu(machine, input.vcpu, -1);
   }
 }
 
@@ -64,7 +104,16 @@ export function applyInput(machine: Rewindable, input: Input): void {
       processor.select(input.vcpu);
       processor.setRegister(input.name, input.value);
       processor.select(selected);
+      return;
     }
+    case 'lapic':
+      machine.vlapics[input.vcpu]?.poke(input.offset, input.value);
+      return;
+    case 'ioapic':
+      machine.platform.ioapic.poke(input.register, input.value);
+      return;
+    case 'only':
+      machine.schedule.runAlone(input.vcpu);
   }
 }
 

@@ -2,6 +2,8 @@
 import type { Stateful } from '../base/state.ts';
 import type { Processor } from '../cpu/processor.ts';
 import type { Device } from '../devices/device.ts';
+import type { Vioapic } from '../devices/vioapic.ts';
+import type { Vlapic } from '../devices/vlapic.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
 import type { VirtualClock } from '../time/clock.ts';
@@ -10,13 +12,15 @@ import type { Observers } from '../vmm/vm.ts';
 import type { ConsoleCount } from './console-count.ts';
 
 /** Why a run came back: see machine.ts. */
-export type Ran = End | 'limit' | 'stopped' | 'breakpoint';
+export type Ran = End | 'limit' | 'stopped' | 'breakpoint' | 'turn' | 'alone';
 
 export interface Limit {
   /** At most so many instructions more, of all vCPUs together. */
   readonly instructions?: number;
   /** Until virtual time is so many ns. */
   readonly untilNs?: number;
+  /** Until this vCPU is about to run. */
+  readonly turnOf?: number;
 }
 
 /** What has a state and can tell it. */
@@ -30,6 +34,9 @@ export interface Rewindable extends Hashable {
   readonly clock: VirtualClock;
   readonly processor: Processor;
   readonly devices: readonly Device[];
+  readonly vlapics: readonly Vlapic[];
+  readonly platform: { readonly ioapic: Vioapic };
+  readonly schedule: { runAlone(vcpu: number): void };
   readonly observers: Observers;
   readonly consoleCount: ConsoleCount;
   readonly end: End | undefined;

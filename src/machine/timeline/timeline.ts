@@ -124,13 +124,13 @@ export class Timeline {
   /** Runs on, as the machine's own run does, and takes checkpoints on the way. */
   run(limit: Limit = {}): Ran {
     const { clock } = this.machine;
-    const { instructions = Number.POSITIVE_INFINITY, untilNs = Number.POSITIVE_INFINITY } = limit;
+    const { instructions = Number.POSITIVE_INFINITY, untilNs = Number.POSITIVE_INFINITY, turnOf = -1 } = limit;
     this.notice();
     const goal = clock.instructions + instructions;
     for (;;) {
       this.meet(false);
       if (clock.instructions >= goal || clock.nowNs >= untilNs) return this.machine.end ?? 'limit';
-      const ran = this.leg(Math.min(goal, this.nextStop()), untilNs);
+      const ran = this.leg(Math.min(goal, this.nextStop()), untilNs, turnOf);
       if (ran !== 'limit') return ran;
     }
   }
@@ -188,7 +188,7 @@ export class Timeline {
     const known = Math.min(icount, this.latest);
     this.silently(() => this.seek(known));
     while (this.machine.clock.instructions < icount && this.machine.end === undefined)
-      this.run({ instructions: icount - this.machine.clock.instructions });
+      if (this.run({ instructions: icount - this.machine.clock.instructions }) === 'alone') return;
   }
 
   /**
@@ -213,10 +213,10 @@ export class Timeline {
     return Math.min(input, Math.max(due, this.furthest.icount, this.machine.clock.instructions + 1));
   }
   /** Runs the machine until `icount` or `untilNs`, and notes where that was. */
-  private leg(icount: number, untilNs: number): Ran {
+  private leg(icount: number, untilNs: number, turnOf = -1): Ran {
     const { machine } = this;
     const from = machine.clock.instructions;
-    const ran = machine.run({ instructions: Math.max(icount - from, 1), untilNs });
+    const ran = machine.run({ instructions: Math.max(icount - from, 1), untilNs, turnOf });
     this.first = ran === 'limit' && machine.clock.instructions === icount && icount > from;
     this.arrived();
     return ran;

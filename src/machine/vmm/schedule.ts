@@ -7,7 +7,7 @@ import { EventKind } from '../ledger/records.ts';
 import { INSTRUCTION_NS } from '../time/clock.ts';
 import type { InterruptLines } from './interrupts.ts';
 import { SuspendHow } from './runstate.ts';
-import { nextWakingNs, whyStuck } from './stuck.ts';
+import { nextAlarm, nextWakingNs, whyStuck } from './stuck.ts';
 import type { Userspace } from './userspace.ts';
 import { type Vcpu, Waiting } from './vcpu.ts';
 import type { Vm } from './vm.ts';
@@ -22,8 +22,8 @@ const PASS_EVERY = 16;
 /** …and after so many, none is believed to. */
 const GIVE_UP = 1_000_000;
 
-/** Why `run` came back. */
-export const RunStop = { ended: 0, limit: 1, stopped: 2, breakpoint: 3 } as const;
+/** Why `run` came back. `turn`: it is the turn of the vCPU that was asked for; `alone`: the only vCPU that may run waits, and nothing that is armed can wake it. */
+export const RunStop = { ended: 0, limit: 1, stopped: 2, breakpoint: 3, turn: 4, alone: 5 } as const;
 export type RunStop = (typeof RunStop)[keyof typeof RunStop];
 
 export interface ScheduleConfig {
@@ -35,12 +35,14 @@ export interface ScheduleConfig {
 
 export type ScheduleState = {
   kind: 'schedule';
-  version: 1;
+  version: 2;
   current: number;
   left: number;
   random: number;
   fruitless: number;
   idling: boolean;
+  only: number;
+  ran: Float64Array;
 };
 
 /** The run loop of the whole machine. */
@@ -55,29 +57,53 @@ export class Schedule implements Stateful<ScheduleState> {
   private fruitless = 0;
   /** Time ran out while every vCPU waited, before the next alarm. */
   private idling = false;
+  /** The only vCPU that may run, outside of all turns; -1: each has its turn. */
+  private only = -1;
+  /** Instructions retired by all vCPUs when each had retired its latest; 0: it has retired none. */
+  private readonly ran: Float64Array;
 
   constructor(
     private readonly vm: Vm,
     private readonly kernel: VmRun,
     private readonly userspace: Userspace,
     private readonly lines: InterruptLines,
-    private readonly config: ScheduleConfig,
+    readonly config: ScheduleConfig,
   ) {
     this.random = config.seed >>> 0;
+    this.ran = new Float64Array(vm.vcpuCount);
     this.current = vm.vcpuCount > 1 ? 1 : 0;
     this.left = this.nextSlice();
   }
 
-  /** The vCPU whose turn it is. */
+  /** The vCPU whose turn it is, or the only one that may run. */
   get currentVcpu(): number {
-    return this.current;
+    return this.only >= 0 ? this.only : this.current;
+  }
+  /** The only vCPU that may run, or -1. */
+  get alone(): number {
+    return this.only;
+  }
+  /** From now on only this vCPU runs, while time passes for all; -1: each has its turn again, and goes on where that was interrupted. */
+  runAlone(vcpu: number): void {
+    this.only = vcpu;
+    this.fruitless = 0;
+    this.idling = false;
+  }
+  /** Instructions retired by all vCPUs just after this one had retired its latest; 0: it has retired none. */
+  ranAt(vcpu: number): number {
+    return this.ran[vcpu] as number;
+  }
+  /** Can this vCPU go on now, when its turn comes: neither asleep nor missing? */
+  isRunnable(vcpu: number): boolean {
+    return this.runnable(this.vm.vcpu(vcpu));
   }
 
   /**
    * Runs until `instructions` more have retired, virtual time has reached `untilNs`, somebody asked for a stop, or the machine has ended.
    * Both limits may be Infinity.
+   * @param turnOf stop as well where this vCPU is about to run, before it does; -1: none
    */
-  run(instructions: number, untilNs: number): RunStop {
+  run(instructions: number, untilNs: number, turnOf = -1): RunStop {
     const { vm } = this;
     const { clock, vcpuCount } = vm;
     const end = clock.instructions + instructions;
@@ -97,8 +123,12 @@ export class Schedule implements Stateful<ScheduleState> {
           continue;
         }
       }
-      const v = vm.vcpu(this.current);
+      const v = vm.vcpu(this.currentVcpu);
       if (!this.runnable(v)) {
+        if (this.only >= 0) {
+          if (!this.idleAlone(v, untilNs)) return RunStop.alone;
+          continue;
+        }
         this.turn(v);
         if (++asleep < vcpuCount) continue;
         asleep = 0;
@@ -106,21 +136,31 @@ export class Schedule implements Stateful<ScheduleState> {
         continue;
       }
       asleep = 0;
+      if (v.id === turnOf) return RunStop.turn;
       const byTime =
         untilNs === Number.POSITIVE_INFINITY ? untilNs : Math.max(Math.floor(((untilNs - clock.nowNs) * vcpuCount) / INSTRUCTION_NS), 1);
-      const stop = this.enter(v, Math.min(this.left, end - clock.instructions, byTime));
+      const stop = this.enter(v, Math.min(this.only >= 0 ? Number.POSITIVE_INFINITY : this.left, end - clock.instructions, byTime));
       if (stop !== undefined) return stop;
     }
   }
 
   save(): ScheduleState {
-    const { current, left, random, fruitless, idling } = this;
-    return { kind: 'schedule', version: 1, current, left, random, fruitless, idling };
+    const { current, left, random, fruitless, idling, only, ran } = this;
+    return { kind: 'schedule', version: 2, current, left, random, fruitless, idling, only, ran: ran.slice() };
   }
   load(state: ScheduleState): void {
-    const { current, left, random, fruitless, idling } = state;
-    checkState(state.kind === 'schedule' && state.version === 1, 'schedule', `${state.kind} ${state.version}`, 'schedule 1');
-    checkState(this.vm.vcpus[current] !== undefined, 'schedule.current', current, `0 to ${this.vm.vcpuCount - 1}`);
+    const { current, left, random, fruitless, idling, only, ran } = state;
+    const { vcpuCount } = this.vm;
+    checkState(state.kind === 'schedule' && state.version === 2, 'schedule', `${state.kind} ${state.version}`, 'schedule 2');
+    checkState(this.vm.vcpus[current] !== undefined, 'schedule.current', current, `0 to ${vcpuCount - 1}`);
+    checkState(only === -1 || this.vm.vcpus[only] !== undefined, 'schedule.only', only, `-1 to ${vcpuCount - 1}`);
+    checkState(ran instanceof Float64Array && ran.length === vcpuCount, 'schedule.ran', ran, `${vcpuCount} numbers`);
+    checkState(
+      ran.every((at) => Number.isSafeInteger(at) && at >= 0),
+      'schedule.ran',
+      String(ran),
+      'whole numbers from 0',
+    );
     checkState(Number.isSafeInteger(left) && left >= 0, 'schedule.left', left, 'a whole number from 0');
     checkState(random === random >>> 0, 'schedule.random', random, 'an unsigned 32-bit number');
     checkState(Number.isSafeInteger(fruitless) && fruitless >= 0, 'schedule.fruitless', fruitless, 'a whole number from 0');
@@ -130,6 +170,8 @@ export class Schedule implements Stateful<ScheduleState> {
     this.random = random;
     this.fruitless = fruitless;
     this.idling = idling;
+    this.only = only;
+    this.ran.set(ran);
   }
 
   /** One stay of `v` in VM_RUN, with the visits to userspace that it takes. */
@@ -144,12 +186,15 @@ export class Schedule implements Stateful<ScheduleState> {
       result = kernel.run(v, start + budget - clock.instructions);
     }
     const retired = clock.instructions - start;
-    if (retired > 0) this.fruitless = 0;
-    this.left -= retired;
+    if (retired > 0) {
+      this.fruitless = 0;
+      this.ran[v.id] = clock.instructions;
+    }
+    if (this.only < 0) this.left -= retired;
     switch (result) {
       case RunResult.waits:
       case RunResult.paused:
-        this.turn(v);
+        if (this.only < 0) this.turn(v);
         break;
       case RunResult.failed:
         userspace.runFailed(v);
@@ -160,7 +205,7 @@ export class Schedule implements Stateful<ScheduleState> {
       case RunResult.breakpoint:
         return RunStop.breakpoint;
       default:
-        if (this.left <= 0) this.turn(v);
+        if (this.left <= 0 && this.only < 0) this.turn(v);
     }
     return undefined;
   }
@@ -203,6 +248,18 @@ export class Schedule implements Stateful<ScheduleState> {
     }
     clock.ring();
     this.fruitless++;
+  }
+
+  /** The only vCPU that may run waits: on to the next alarm. False: none that is armed can wake it. */
+  private idleAlone(v: Vcpu, untilNs: number): boolean {
+    const { clock } = this.vm;
+    if (this.fruitless >= GIVE_UP || nextAlarm(this.vm, this.lines, v) === Number.POSITIVE_INFINITY) return false;
+    const due = clock.nextDueNs;
+    clock.skipTo(Math.min(due, untilNs));
+    if (due > untilNs) return true;
+    clock.ring();
+    this.fruitless++;
+    return true;
   }
 
   /** Has this idleness just begun, with a vCPU that takes interrupts? That is a guest at rest: the question can wait for a while. */

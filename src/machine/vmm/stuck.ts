@@ -12,7 +12,7 @@ import { type Vcpu, Waiting } from './vcpu.ts';
 import type { Vm } from './vm.ts';
 
 /** When the first of the scheduled alarms is due that could wake this vCPU, in ns, or Infinity. When in doubt, an alarm can. */
-const nextAlarm = (vm: Vm, lines: InterruptLines, v: Vcpu): number => {
+export const nextAlarm = (vm: Vm, lines: InterruptLines, v: Vcpu): number => {
   if (v.waiting !== Waiting.hlt) return Number.POSITIVE_INFINITY; // a parked vCPU needs INIT or SIPI, which only another vCPU sends
   const lapic = vm.lapic(v.id);
   for (const { name, dueNs } of vm.clock.pending()) {

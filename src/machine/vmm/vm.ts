@@ -212,6 +212,9 @@ export class Vm implements VlapicWiring, Stateful<VmState> {
   notify(vcpu: number): void {
     this.vcpu(vcpu).poked = true;
   }
+  apicError(vcpu: number, bits: number, latched: number): void {
+    this.event(this.vcpu(vcpu), EventKind.apicError, bits, latched);
+  }
   eoi(vector: number): void {
     this.broadcastEoi(vector);
   }

@@ -41,6 +41,7 @@ const wiringOf = (clock: VlapicWiring['clock'], log: Log): VlapicWiring => {
     injectExtInt: (vcpu) => log('extint', vcpu),
     requestSpinup: (vcpu, rip) => log('spinup', vcpu, rip),
     notify: (vcpu) => log('notify', vcpu),
+    apicError: (vcpu, bits) => log('error', vcpu, bits),
     eoi: (vector) => log('eoi', vector),
   };
 };

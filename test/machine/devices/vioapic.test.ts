@@ -17,6 +17,19 @@ const MASKED = 0x10000;
 const LEVEL = 0x8000;
 const RIRR = 0x4000;
 
+describe('looked at from outside', () => {
+  it('every register is there, whatever the index register names, and that stays as it is', () => {
+    const { ioapic, write, entry } = make(ILLUMOS);
+    entry(2, 0x31, 3);
+    write(0, 0x05000000);
+    expect([0x00, 0x01, 0x02, 0x14, 0x15, 0x16].map((index) => ioapic.peekRegister(index))).toEqual([
+      0x05000000, 0x001f0011, 0x05000000, 0x31, 0x03000000, 0x10000,
+    ]);
+    expect([0x03, 0x0f, 0x50, 0xff].map((index) => ioapic.peekRegister(index))).toEqual([0, 0, 0, 0]);
+    expect(ioapic.selected).toBe(0);
+  });
+});
+
 type Sent = [dest: number, destMode: number, deliveryMode: number, vector: number, level: boolean];
 
 function make(rules: VioapicRules = RULES_82093AA) {

@@ -135,6 +135,7 @@ describe.each(PROFILES.map((p) => [p.name, p] as const))('fixed IPIs, %s', (_, p
     rig.w(0, 0x370, 0xee);
     const { record } = rig.ipi(0, 0, 0x4400f);
     expect(target(record, 0)).toMatchObject({ verdict: Verdict.notSent, reason: Reason.illegalVector, detail: 0x4400f });
+    expect(rig.log).toContain('error 0 20 20');
     expect(rig.r(0, 0x280)).toBe(0);
     rig.w(0, 0x280, 0);
     expect(rig.r(0, 0x280)).toBe(0x20);

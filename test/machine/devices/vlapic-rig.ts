@@ -103,6 +103,9 @@ export class Rig implements VlapicWiring {
   notify(vcpu: number): void {
     this.log.push(`notify ${vcpu}`);
   }
+  apicError(vcpu: number, bits: number, latched: number): void {
+    this.log.push(`error ${vcpu} ${bits.toString(16)} ${latched.toString(16)}`);
+  }
   eoi(vector: number): void {
     this.log.push(`eoi ${vector.toString(16)}`);
   }

@@ -6,6 +6,7 @@ import { Reason, Verdict } from '../../../src/machine/ledger/verdict.ts';
 import {
   answerWords,
   evidenceWords,
+  esrName,
   eventWords,
   exitCodeName,
   exitCodeNamed,
@@ -89,6 +90,11 @@ describe('words', () => {
     ]);
     expect(eventWords({ kind: EventKind.runState, value: 1, detail: 0 })).toBe('run state HALT → INIT');
     expect(suspendHowName(4)).toBe('triple fault');
+  });
+  it('names the errors that a local APIC notes', () => {
+    expect(eventWords({ kind: EventKind.apicError, value: 0x20, detail: 0x60 })).toBe('notes an APIC error: sent illegal vector');
+    expect(esrName(0xa0)).toBe('illegal register, sent illegal vector');
+    expect(esrName(0x100)).toBe('ESR 100');
   });
   it('marks verdicts with and without Unicode', () => {
     expect([Verdict.reached, Verdict.refused, Verdict.notAddressed, Verdict.notSent].map((v) => verdictMark(v))).toEqual([

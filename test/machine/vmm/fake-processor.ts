@@ -293,6 +293,7 @@ export class FakeProcessor implements Processor {
   onAccess: (() => number) | undefined;
   onException: ((vector: number, errorCode: number) => boolean) | undefined;
   breakpoints: ReadonlySet<number> = new Set();
+  onCode: ((page: number) => boolean) | undefined;
   setRegister(): boolean {
     return false;
   }
