@@ -1,27 +1,44 @@
 /**
  * The grammar of breakpoints, the same for `--break` and for function breakpoints of an editor.
  *
- *     exit:<CODE|group>                     exit:INST_EMUL, exit:fatal (groups: mmio pio msr idle state fatal *)
+ *     exit:<CODE|group>                     exit:INST_EMUL, exit:fatal (groups: mmio pio msr idle state fatal *); MMIO in capitals is the code
  *     ipi:<mode|*>[->vcpu][=verdict]        ipi:SIPI->1=refused, ipi:*=notSent, ipi:FIXED=softwareDisabled (a reason does as well), ipi:*=nobody
  *     lapic[@vcpu].<register>[.<field>][:r|w|rw]   lapic.icr_lo:w, lapic@2.svr; with a field, `value` in the condition is that field
+ *     ioapic.<register>[.<field>][:r|w|rw]  ioapic.redtbl[2]:w (either half), ioapic.redtbl:w (any entry), ioapic.ioregsel
  *     msr:<number|name>[:r|w|rw]            msr:0x1B:w, msr:efer
  *     io:<port>[+length][:r|w|rw]           io:0x80, io:0x3F8+8:w
  *     vector:<number|exception>             an interrupt or exception is delivered through this vector: vector:30h, vector:GP
  *     <seg>:<off> | <linear> | file.asm:line | symbol     an instruction; FFFFF073 (5 to 8 digits), FFFFF073h and 0xFFFFF073 are the same
  *
  * Each may be followed by ` if <expression>` and by ` hits <n>`, ` hits >5`, ` hits %10` (every tenth).
+ *
+ * What an editor sets in other ways (filters, the exits view) becomes triggers that have no text of their own here.
  */
+import type { EventKind } from '../machine/ledger/records.ts';
 import type { Verdict } from '../machine/ledger/verdict.ts';
 import { Reason, Verdict as VERDICTS } from '../machine/ledger/verdict.ts';
 import { ExitCode } from '../machine/ledger/exitcode.ts';
 import { exitCodeNamed } from '../machine/ledger/words.ts';
 import { hex } from '../machine/base/bits.ts';
 import { type ApicField, type ApicRegister, apicRegisterAt } from '../machine/x86/apic.ts';
+import { EXCEPTION_MNEMONICS, exceptionNamed } from '../machine/x86/exceptions.ts';
+import { IOAPIC_MAX_ENTRIES, type IoapicRegister } from '../machine/x86/ioapic.ts';
 import { EXIT_GROUPS, MODES } from './constants.ts';
 import { type Expression, parseExpression } from './expression.ts';
 import { ExpressionError, parseNumber } from './lexer.ts';
 import { didYouMean, suggest } from './nearest.ts';
-import { fieldWord, LAPIC_NAMES, lapicField, lapicRegister, MSR_NAMES } from './registers.ts';
+import {
+  fieldWord,
+  IOAPIC_NAMES,
+  type IoapicField,
+  ioapicField,
+  ioapicFieldWords,
+  ioapicRegister,
+  LAPIC_NAMES,
+  lapicField,
+  lapicRegister,
+  MSR_NAMES,
+} from './registers.ts';
 
 /** What is wrong with a breakpoint: one sentence that names the part. */
 export class BreakpointError extends Error {
@@ -52,11 +69,32 @@ export type Trigger =
       readonly field: ApicField | undefined;
       readonly access: Access;
     }
+  | {
+      readonly kind: 'ioapic';
+      readonly register: IoapicRegister;
+      /** REDTBL: of one entry only. */
+      readonly entry: number | undefined;
+      readonly field: IoapicField | undefined;
+      readonly access: Access;
+    }
   | { readonly kind: 'msr'; readonly msr: number; readonly access: Access }
   | { readonly kind: 'io'; readonly port: number; readonly length: number; readonly access: Access }
   | { readonly kind: 'vector'; readonly vector: number }
   /** Linear addresses of an instruction: more than one where the segment's base is not known beforehand. */
-  | { readonly kind: 'instruction'; readonly linear: readonly number[] };
+  | {
+      readonly kind: 'instruction';
+      readonly linear: readonly number[];
+      /** It was named by a line or a symbol: meant wherever the guest has that code, copies of its ROM included. */
+      readonly named?: true;
+    }
+  /** An IPI that somebody whom it addresses does not get, or that addresses nobody although it names a destination. */
+  | { readonly kind: 'lostIpi' }
+  /** Events of these kinds. */
+  | { readonly kind: 'event'; readonly kinds: readonly EventKind[] }
+  /** An application processor was started, and is at its first instruction. */
+  | { readonly kind: 'apEntry' }
+  /** The machine has ended: in grief, or because nothing can happen any more. */
+  | { readonly kind: 'end'; readonly which: 'fatal' | 'stuck' };
 
 export interface Hits {
   readonly operator: '==' | '>' | '>=' | '<' | '<=' | '%';
@@ -122,7 +160,8 @@ function vcpuIn(text: string, program: Program): number {
 }
 
 function exitTrigger(rest: string): Trigger {
-  const group = EXIT_GROUPS.get(rest.toLowerCase());
+  // MMIO in capitals is the code, as the ledger shows it.
+  const group = Object.hasOwn(ExitCode, rest) ? undefined : EXIT_GROUPS.get(rest.toLowerCase());
   if (group) return { kind: 'exit', codes: new Set(group), fatal: rest.toLowerCase() === 'fatal' };
   const code =
     exitCodeNamed(rest) ??
@@ -165,11 +204,11 @@ function ipiTrigger(rest: string, program: Program): Trigger {
 }
 
 function lapicTrigger(text: string, program: Program): Trigger {
-  const match = /^lapic(?:@([^.]*))?\.([^.:]*)(?:\.([^:]*))?(?::(.*))?$/i.exec(text);
+  const match = /^lapic(?:@([^.[]*)|\[([^\]]*)\])?\.([^.:]*)(?:\.([^:]*))?(?::(.*))?$/i.exec(text);
   if (!match) return fail(`"${text}" should be lapic.register, lapic@vCPU.register.field or the like, with :r, :w or :rw.`);
-  const [, at, name, fieldName, access] = match as unknown as [string, string | undefined, string, string | undefined, string | undefined];
+  const [, at = match[2], , name = '', fieldName, access] = match;
   const register =
-    lapicRegister(name) ??
+    lapicRegister(name.replace(/^(isr|tmr|irr)\[([0-7])\]$/i, '$1$2')) ??
     apicRegisterAt(parseNumber(name) ?? -1) ??
     fail(`There is no local APIC register "${name}".${suggest(name, LAPIC_NAMES, { Registers: LAPIC_NAMES })}`);
   const part = fieldName === undefined ? undefined : lapicField(register, fieldName);
@@ -180,6 +219,25 @@ function lapicTrigger(text: string, program: Program): Trigger {
   const usual = register.access === 'ro' ? 'r' : 'w';
   const how = ACCESS[(access ?? usual).toLowerCase()] ?? fail(`"${access}" is no kind of access; write r, w or rw.`);
   return { kind: 'lapic', vcpu: at === undefined ? undefined : vcpuIn(at, program), register, field: part, access: how };
+}
+
+function ioapicTrigger(text: string): Trigger {
+  const match = /^ioapic\.([^.:[]*)(?:\[([^\]]*)\])?(?:\.([^:]*))?(?::(.*))?$/i.exec(text);
+  if (!match) return fail(`"${text}" should be ioapic.register, ioapic.redtbl[2].field or the like, with :r, :w or :rw.`);
+  const [, name, at, fieldName, access] = match as unknown as [string, string, string | undefined, string | undefined, string | undefined];
+  const register =
+    ioapicRegister(name) ?? fail(`There is no I/O APIC register "${name}".${suggest(name, IOAPIC_NAMES, { Registers: IOAPIC_NAMES })}`);
+  if (at !== undefined && register.name !== 'REDTBL')
+    fail(`${register.name} is one register; write ioapic.${register.name.toLowerCase()}.`);
+  const entry = at === undefined ? undefined : numberIn(at, 'Redirection entry', 0, IOAPIC_MAX_ENTRIES - 1, 'ioapic.redtbl[2]');
+  const part = fieldName === undefined ? undefined : ioapicField(register, fieldName);
+  if (fieldName !== undefined && part === undefined) {
+    const words = ioapicFieldWords(register);
+    fail(`${register.name} has no field "${fieldName}".${didYouMean(fieldName, words)} It has: ${words.join(', ')}.`);
+  }
+  const usual = register.access === 'ro' ? 'r' : 'w';
+  const how = ACCESS[(access ?? usual).toLowerCase()] ?? fail(`"${access}" is no kind of access; write r, w or rw.`);
+  return { kind: 'ioapic', register, entry, field: part, access: how };
 }
 
 function ioTrigger(rest: string): Trigger {
@@ -198,17 +256,9 @@ function msrTrigger(rest: string): Trigger {
   return { kind: 'msr', msr: known ?? numberIn(name, 'MSR', 0, 0xffffffff, 'msr:0x1B'), access };
 }
 
-/** Exceptions by the SDM's mnemonics ("Protected-Mode Exceptions and Interrupts"). */
-const EXCEPTIONS: ReadonlyMap<string, number> = new Map(
-  ['DE', 'DB', 'NMI', 'BP', 'OF', 'BR', 'UD', 'NM', 'DF', '', 'TS', 'NP', 'SS', 'GP', 'PF', '', 'MF', 'AC', 'MC', 'XM'].flatMap(
-    (name, vector) => (name === '' ? [] : [[name, vector] as const]),
-  ),
-);
-
 function vectorTrigger(rest: string): Trigger {
-  const exception = EXCEPTIONS.get(rest.toUpperCase().replace(/^#/, ''));
-  const example = `vector:0x30, or an exception: ${[...EXCEPTIONS.keys()].join(', ')}`;
-  return { kind: 'vector', vector: exception ?? numberIn(rest, 'Vector', 0, 255, example) };
+  const example = `vector:0x30, or an exception: ${EXCEPTION_MNEMONICS.join(', ')}`;
+  return { kind: 'vector', vector: exceptionNamed(rest) ?? numberIn(rest, 'Vector', 0, 255, example) };
 }
 
 function instructionTrigger(text: string, program: Program): Trigger {
@@ -230,22 +280,23 @@ function instructionTrigger(text: string, program: Program): Trigger {
           ? `"${text}": there is no code at or after line ${number} of ${file}.`
           : `"${text}": there is no source file ${file}; ${baseName(program.file)} is the source.`,
       );
-    return { kind: 'instruction', linear: [linear] };
+    return { kind: 'instruction', linear: [linear], named: true };
   }
   const symbol = program.symbol(text);
-  if (symbol !== undefined) return { kind: 'instruction', linear: [symbol >>> 0] };
+  if (symbol !== undefined) return { kind: 'instruction', linear: [symbol >>> 0], named: true };
   // As addresses are shown everywhere: hexadecimal, with or without the h.
   const address = /^(?:([0-9a-f]{5,8})|([0-9a-f]{1,8})h)$/i.exec(text);
   if (address) return { kind: 'instruction', linear: [Number.parseInt(address[1] ?? (address[2] as string), 16)] };
   if (/^[0-9]/.test(text))
     return { kind: 'instruction', linear: [numberIn(text, 'Address', 0, 0xffffffff, 'FFFFFFF0, FFFFFFF0h or 0xFFFFFFF0')] };
-  const kinds = ['exit:', 'ipi:', 'lapic.', 'msr:', 'io:', 'vector:'];
+  const kinds = ['exit:', 'ipi:', 'lapic.', 'ioapic.', 'msr:', 'io:', 'vector:'];
   const near = didYouMean(text, [...(program.symbols?.() ?? []), ...kinds]);
   return fail(`"${text}" is no breakpoint: neither ${kinds.join(', ')} nor an address, a line or a symbol.${near}`);
 }
 
 function trigger(text: string, program: Program): Trigger {
   if (/^lapic(?:$|[.@:[])/i.test(text)) return lapicTrigger(text, program);
+  if (/^ioapic(?:$|[.@:[])/i.test(text)) return ioapicTrigger(text);
   const match = /^([a-z]+):(.*)$/i.exec(text);
   const rest = match?.[2]?.trim() ?? '';
   switch (match?.[1]?.toLowerCase()) {
@@ -268,10 +319,12 @@ function trigger(text: string, program: Program): Trigger {
   }
 }
 
-function hitsOf(text: string): Hits {
+/** `3` (only the third time), `>5`, `>=2`, `%10`. Throws a BreakpointError. `name`: what it is called where it was written. */
+export function parseHits(text: string, name = 'hits '): Hits {
   const match = /^(==|>=|<=|>|<|=|%)?\s*([0-9]+)$/.exec(text.trim());
   const count = Number(match?.[2] ?? 0);
-  if (!match || count < 1) return fail(`"hits ${text.trim()}" should be hits 3, hits >5 or hits %10.`);
+  if (!match || count < 1 || !Number.isSafeInteger(count))
+    return fail(`"${name}${text.trim()}" should be ${name}3, ${name}>5 or ${name}%10.`);
   const operator = match[1] === undefined || match[1] === '=' ? '==' : (match[1] as Hits['operator']);
   return { operator, count };
 }
@@ -283,7 +336,7 @@ export function parseBreakpoint(text: string, program: Program): Breakpoint {
   let hits: Hits | undefined;
   const counted = /\s+hits\s+((?:==|>=|<=|>|<|=|%)?\s*\S+)\s*$/i.exec(spec);
   if (counted) {
-    hits = hitsOf(counted[1] as string);
+    hits = parseHits(counted[1] as string);
     spec = spec.slice(0, counted.index);
   }
   let condition: Expression | undefined;

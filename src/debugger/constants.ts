@@ -15,14 +15,26 @@ export const MODES: ReadonlyMap<string, number> = new Map([
   ['EXTINT', 7],
 ]);
 
-/** Groups of exit codes that `exit:` takes besides the codes; `fatal` also matches by outcome. */
-export const EXIT_GROUPS: ReadonlyMap<string, readonly number[]> = new Map([
-  ['mmio', [ExitCode.MMIO_EMUL, ExitCode.MMIO, ExitCode.PAGING]],
+/** Groups of exit codes, in the order in which they are shown: what `exit:` takes besides the codes, and the view VM Exits has. `fatal` also matches by outcome. */
+export const EXIT_GROUPS: ReadonlyMap<string, readonly ExitCode[]> = new Map([
+  ['mmio', [ExitCode.MMIO_EMUL, ExitCode.MMIO, ExitCode.IOAPIC_EOI]],
   ['pio', [ExitCode.INOUT]],
-  ['msr', [ExitCode.RDMSR, ExitCode.WRMSR]],
   ['idle', [ExitCode.HLT, ExitCode.PAUSE, ExitCode.MONITOR, ExitCode.MWAIT]],
-  ['state', [ExitCode.RUN_STATE, ExitCode.SUSPENDED]],
-  ['fatal', [ExitCode.INST_EMUL, ExitCode.VMX, ExitCode.SVM]],
+  ['msr', [ExitCode.RDMSR, ExitCode.WRMSR]],
+  ['state', [ExitCode.RUN_STATE, ExitCode.SUSPENDED, ExitCode.TASK_SWITCH, ExitCode.MTRAP, ExitCode.DEBUG, ExitCode.BPT, ExitCode.BOGUS]],
+  [
+    'fatal',
+    [
+      ExitCode.INST_EMUL,
+      ExitCode.PAGING,
+      ExitCode.VMX,
+      ExitCode.SVM,
+      ExitCode.VMINSN,
+      ExitCode.HT,
+      ExitCode.DEPRECATED,
+      ExitCode.DEPRECATED2,
+    ],
+  ],
   ['*', Object.values(ExitCode)],
 ]);
 

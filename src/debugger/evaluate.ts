@@ -13,8 +13,8 @@ export interface Unavailable {
 
 /** What an expression can see of the machine. Looking changes nothing. */
 export interface Scope {
-  /** The value of a name, all in lower case: [`eax`], [`lapic`, `icr_lo`, `mode`] with an index or none. Undefined: there is no such name. */
-  lookup(path: readonly string[], index: number | undefined): Value | Unavailable | undefined;
+  /** The value of a name, all in lower case: [`eax`], [`lapic`, `icr_lo`, `mode`]; `index`, where there is one, is that of part `part` (0 when absent). Undefined: there is no such name. */
+  lookup(path: readonly string[], index: number | undefined, part?: number): Value | Unavailable | undefined;
   /** 1, 2 or 4 bytes at a linear address (u32), little-endian; undefined where there is nothing to read. */
   memory(address: number, size: 1 | 2 | 4): number | undefined;
   /** A symbol of the program, in its own case. */
@@ -87,7 +87,7 @@ class Evaluator {
       case 'constant':
         return tree.value;
       case 'name':
-        return this.name(tree.path, tree.index === undefined ? undefined : this.number(tree.index), tree.column);
+        return this.name(tree.path, tree.index === undefined ? undefined : this.number(tree.index), tree.column, tree.part);
       case 'memory':
         return this.memory(this.number(tree.address), tree.size, tree.column);
       case 'unary':
@@ -130,16 +130,16 @@ class Evaluator {
     return value;
   }
 
-  private name(path: readonly string[], index: number | undefined, column: number): Value {
-    const found = this.find(path, index, column);
+  private name(path: readonly string[], index: number | undefined, column: number, part?: number): Value {
+    const found = this.find(path, index, column, part);
     if (typeof found === 'object') throw new ExpressionError(`${path.join('.')} has no value here: ${found.unavailable}.`, column);
     return found;
   }
 
   /** What a name stands for. Throws an ExpressionError when there is no such name. */
-  find(path: readonly string[], index: number | undefined, column: number): Value | Unavailable {
+  find(path: readonly string[], index: number | undefined, column: number, part?: number): Value | Unavailable {
     const lower = path.map((p) => p.toLowerCase());
-    const found = this.scope.lookup(lower, index);
+    const found = this.scope.lookup(lower, index, part);
     if (found !== undefined) return found;
     const dotted = path.join('.');
     const only = path.length === 1 ? (path[0] as string) : undefined;
@@ -166,7 +166,7 @@ export function checkNames(tree: Expression, scope: Scope): void {
       return;
     case 'name':
       if (tree.index !== undefined) checkNames(tree.index, scope);
-      new Evaluator(scope).find(tree.path, tree.index === undefined ? undefined : 0, tree.column);
+      new Evaluator(scope).find(tree.path, tree.index === undefined ? undefined : 0, tree.column, tree.part);
       return;
     case 'memory':
       return checkNames(tree.address, scope);

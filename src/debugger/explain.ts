@@ -62,7 +62,8 @@ function stored(exit: ExitRecord): string {
   return exit.size === 8 && exit.valueHigh !== 0 ? `${hex(exit.valueHigh, 8)}_${h(exit.value, 8)}` : h(exit.value, digits);
 }
 
-const msrName = (msr: number): string => {
+/** `APICBASE (1Bh)`; for one without a name `1234h`. */
+export const msrName = (msr: number): string => {
   for (const [name, number] of MSR_NAMES) if (number === msr) return `${name.toUpperCase()} (${h(msr, 1)})`;
   return h(msr, 1);
 };
@@ -195,6 +196,26 @@ export function explainIpi(ipi: IpiRecord): string {
   const unsent = concerned.filter((t) => t.verdict === Verdict.notSent);
   if (unsent.length === concerned.length) return `${head}; not sent: ${reasonWords(ipi, unsent[0] as IpiTarget)}.`;
   return `${head}; ${concerned.map((t) => explainTarget(ipi, t)).join('; ')}.`;
+}
+
+/** `vCPU1, 2`. */
+export const vcpuList = (vcpus: readonly number[]): string => `vCPU${vcpus.join(', ')}`;
+
+/** Whole sentence of an IPI, targets with the same fate together, those that it did not reach first: `vCPU0 sent SIPI 08 to …; refused by vCPU3: already running; reached vCPU1, 2: started at 0800:0000.` */
+export function ipiSentence(ipi: IpiRecord): string {
+  const concerned = ipi.targets.filter((t) => t.verdict !== Verdict.notAddressed);
+  const lost = (t: IpiTarget): boolean => t.verdict === Verdict.refused || t.verdict === Verdict.notSent;
+  const whole = explainIpi(ipi);
+  if (concerned.length < 2 || concerned.every((t) => t.verdict === Verdict.notSent)) return whole;
+  const groups = new Map<string, number[]>();
+  for (const target of [...concerned.filter(lost), ...concerned.filter((t) => !lost(t))]) {
+    const words = explainTarget(ipi, target).replace(`vCPU${target.vcpu}:`, '*:');
+    const group = groups.get(words);
+    if (group) group.push(target.vcpu);
+    else groups.set(words, [target.vcpu]);
+  }
+  const became = [...groups].map(([words, vcpus]) => words.replace('*:', `${vcpuList(vcpus)}:`));
+  return `${whole.slice(0, whole.indexOf(';'))}; ${became.join('; ')}.`;
 }
 
 /** What was sent, in two or three words: `SIPI 09`, `INIT`. */

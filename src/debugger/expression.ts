@@ -6,14 +6,21 @@
  * constants (delivery modes, verdicts, reasons, exit codes), in any case.
  *
  *     expression := or [ '?' expression ':' expression ]
- *     primary    := number | text | '(' expression ')' | [size] '[' expression ']' | name [ '[' expression ']' ] { '.' name }
+ *     primary    := number | text | '(' expression ')' | [size] '[' expression ']' | part { '.' part }
+ *     part       := name [ '[' expression ']' ], one index in all; `lapic@2.svr` is lapic[2].svr
  */
 import { ExpressionError, type Token, tokenize } from './lexer.ts';
 
 export type Expression =
   | { readonly kind: 'constant'; readonly value: number | string; readonly column: number }
-  /** A name with its parts: `lapic[2].icr_lo.mode` has path lapic, icr_lo, mode and index 2. */
-  | { readonly kind: 'name'; readonly path: readonly string[]; readonly index: Expression | undefined; readonly column: number }
+  /** A name with its parts: `lapic[2].icr_lo.mode` has path lapic, icr_lo, mode and index 2 of part 0, `ioapic.redtbl[2].mask` index 2 of part 1. */
+  | {
+      readonly kind: 'name';
+      readonly path: readonly string[];
+      readonly index: Expression | undefined;
+      readonly part?: number;
+      readonly column: number;
+    }
   | { readonly kind: 'memory'; readonly size: 1 | 2 | 4; readonly address: Expression; readonly column: number }
   | { readonly kind: 'unary'; readonly operator: '-' | '+' | '!' | '~'; readonly operand: Expression; readonly column: number }
   | { readonly kind: 'binary'; readonly operator: string; readonly left: Expression; readonly right: Expression; readonly column: number }
@@ -36,6 +43,9 @@ const RANKS: readonly (readonly string[])[] = [
 
 const WORDS: Readonly<Record<string, string>> = { and: '&&', or: '||', in: 'in' };
 const SIZES: Readonly<Record<string, 1 | 2 | 4>> = { byte: 1, word: 2, dword: 4 };
+
+/** `lapic@2`: one word to the lexer, for a symbol may have an @. */
+const VCPU_OF = /^(lapic|v?cpu)@([0-9]{1,3})$/i;
 
 /** Deeper nesting is refused, so that no input exhausts the stack. */
 const MAX_DEPTH = 200;
@@ -157,20 +167,24 @@ class Parser {
   }
 
   private name(first: string, column: number): Expression {
-    const path = [first];
-    let index: Expression | undefined;
-    if (this.isOperator('[')) {
+    const at = VCPU_OF.exec(first);
+    const path = [at?.[1] ?? first];
+    let index: Expression | undefined = at === null ? undefined : { kind: 'constant', value: Number(at[2]), column };
+    let part = 0;
+    for (;;) {
+      if (this.isOperator('[')) {
+        const bracket = this.take();
+        if (index !== undefined) throw new ExpressionError('A name has one index at most.', bracket.column);
+        index = this.expression();
+        part = path.length - 1;
+        this.expect(']', 'to close the index');
+      }
+      if (!this.isOperator('.')) return { kind: 'name', path, index, ...(part === 0 ? {} : { part }), column };
       this.take();
-      index = this.expression();
-      this.expect(']', 'to close the index');
+      const next = this.take();
+      if (next.kind !== 'name') throw new ExpressionError('Expected a name after ".".', next.column);
+      path.push(next.value);
     }
-    while (this.isOperator('.')) {
-      this.take();
-      const part = this.take();
-      if (part.kind !== 'name') throw new ExpressionError('Expected a name after ".".', part.column);
-      path.push(part.value);
-    }
-    return { kind: 'name', path, index, column };
   }
 }
 

@@ -1,6 +1,7 @@
 /** Names under which expressions and breakpoints know processor and local APIC registers. */
 import { registerNames } from '../machine/cpu/register-names.ts';
 import { APIC_REGISTERS, type ApicField, type ApicRegister, apicRegisterNamed } from '../machine/x86/apic.ts';
+import { IOAPIC_REGISTERS, type IoapicRegister, ioapicRegisterNamed } from '../machine/x86/ioapic.ts';
 
 /** Processor registers, as `Processor.register` names them. */
 export const PROCESSOR_REGISTERS: readonly string[] = registerNames;
@@ -71,6 +72,52 @@ export function lapicField(register: ApicRegister, name: string): ApicField | un
 
 /** Names of all local APIC registers, lower case. */
 export const LAPIC_NAMES: readonly string[] = APIC_REGISTERS.map((r) => r.name.toLowerCase());
+
+/** Shorter and longer names of the I/O APIC's registers. */
+const IOAPIC_ALIASES: Readonly<Record<string, string>> = {
+  version: 'ver',
+  redir: 'redtbl',
+  rte: 'redtbl',
+  select: 'ioregsel',
+  index: 'ioregsel',
+  regsel: 'ioregsel',
+  data: 'iowin',
+  window: 'iowin',
+  win: 'iowin',
+};
+
+/** The I/O APIC register of that name (any case, aliases allowed), or undefined. */
+export const ioapicRegister = (name: string): IoapicRegister | undefined => ioapicRegisterNamed(IOAPIC_ALIASES[name.toLowerCase()] ?? name);
+
+/** A field of an I/O APIC register, and in which half of a redirection entry it lies. */
+export interface IoapicField {
+  readonly field: ApicField;
+  readonly half: 'low' | 'high';
+}
+
+/** The field of that name. `low` and `high` are the halves of a redirection entry. */
+export function ioapicField(register: IoapicRegister, name: string): IoapicField | undefined {
+  const word = name.toLowerCase();
+  for (const half of ['low', 'high'] as const) {
+    const fields = half === 'low' ? register.fields : (register.highFields ?? []);
+    if (register.highFields !== undefined && (word === half || word === half.slice(0, 2)))
+      return { field: { high: 31, low: 0, name: half }, half };
+    for (const wanted of [word, FIELD_ALIASES[word]]) {
+      const found = fields.find((f) => f.name !== '' && fieldWord(f) === wanted);
+      if (found) return { field: found, half };
+    }
+  }
+  return undefined;
+}
+
+/** Names of the fields of an I/O APIC register, as they are written. */
+export const ioapicFieldWords = ({ fields, highFields }: IoapicRegister): readonly string[] => [
+  ...(highFields === undefined ? [] : ['low', 'high']),
+  ...[...fields, ...(highFields ?? [])].filter((f) => f.name !== '').map(fieldWord),
+];
+
+/** Names of all I/O APIC registers, lower case. */
+export const IOAPIC_NAMES: readonly string[] = IOAPIC_REGISTERS.map((r) => r.name.toLowerCase());
 
 /** MSRs by name, for `msr:`. */
 export const MSR_NAMES: ReadonlyMap<string, number> = new Map([

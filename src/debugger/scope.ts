@@ -1,10 +1,31 @@
 /** What an expression sees at a stop: the selected vCPU, every local APIC, time, and the exit or IPI that is looked at. */
 import { field } from '../machine/base/bits.ts';
 import { ExitCode } from '../machine/ledger/exitcode.ts';
-import type { ExitRecord, IpiRecord, IpiTarget } from '../machine/ledger/records.ts';
+import type { EventRecord, ExitRecord, IpiRecord, IpiTarget } from '../machine/ledger/records.ts';
 import { decodeIcr } from '../machine/x86/icr.ts';
 import type { Scope, Unavailable, Value } from './evaluate.ts';
-import { FLAGS, fieldWord, LAPIC_NAMES, lapicField, lapicRegister, PROCESSOR_REGISTERS } from './registers.ts';
+import {
+  FLAGS,
+  fieldWord,
+  IOAPIC_NAMES,
+  ioapicField,
+  ioapicFieldWords,
+  ioapicRegister,
+  LAPIC_NAMES,
+  lapicField,
+  lapicRegister,
+  PROCESSOR_REGISTERS,
+} from './registers.ts';
+
+/** The I/O APIC, to look at. */
+export interface IoapicView {
+  /** The number of redirection entries. */
+  readonly pins: number;
+  /** The index register: which register the data register is. */
+  readonly selected: number;
+  /** A register by its index, whatever the index register says; 0 where there is none. */
+  peekRegister(index: number): number;
+}
 
 /** What the debugger asks of a machine in order to look at it. Nothing here has a side effect on the guest. */
 export interface MachineView {
@@ -17,6 +38,7 @@ export interface MachineView {
   peek(vcpu: number, linear: number, size: 1 | 2 | 4): number | undefined;
   /** A local APIC register by offset, or undefined where it cannot be looked at. */
   lapic(vcpu: number, offset: number): number | undefined;
+  readonly ioapic?: IoapicView | undefined;
 }
 
 /** What is looked at besides the machine. */
@@ -29,6 +51,7 @@ export interface Focus {
   readonly value?: number | undefined;
   /** The vector that was delivered. */
   readonly vector?: number | undefined;
+  readonly event?: EventRecord | undefined;
 }
 
 const MMIO: readonly number[] = [ExitCode.MMIO_EMUL, ExitCode.MMIO, ExitCode.PAGING, ExitCode.INST_EMUL];
@@ -97,8 +120,14 @@ export class MachineScope implements Scope {
     return this.machine.peek(this.focus.vcpu, address, size);
   }
 
-  lookup(path: readonly string[], index: number | undefined): Value | Unavailable | undefined {
+  lookup(path: readonly string[], index: number | undefined, part = 0): Value | Unavailable | undefined {
     const [first, second] = path as [string, string?];
+    if (first === 'ioapic') return this.ioapic(path, index, part);
+    if (index !== undefined && part > 0) {
+      // lapic.irr[3]: the eight words of a vector map.
+      const map = first === 'lapic' && part === 1 && /^(?:isr|tmr|irr)$/.test(second ?? '');
+      return map ? this.lapic([first, `${second}${index}`, ...path.slice(2)], this.focus.vcpu) : undefined;
+    }
     if (first === 'lapic') return this.lapic(path, index ?? this.focus.vcpu);
     if (first === 'cpu' || first === 'vcpu') {
       if (index !== undefined) return path.length > 1 ? this.register(index, path.slice(1).join('.')) : index;
@@ -145,12 +174,39 @@ export class MachineScope implements Scope {
     return value === undefined ? { unavailable: `${register.name} cannot be read` } : field(value, part.high, part.low) >>> 0;
   }
 
+  private ioapic(path: readonly string[], index: number | undefined, part: number): Value | Unavailable | undefined {
+    const register = path[1] === undefined ? undefined : ioapicRegister(path[1]);
+    if (register === undefined || path.length > 3) return undefined;
+    const table = register.name === 'REDTBL';
+    if (table ? index === undefined || part !== 1 : index !== undefined) return undefined;
+    const found = path[2] === undefined ? undefined : ioapicField(register, path[2]);
+    if (path[2] !== undefined && found === undefined) return undefined;
+    const { ioapic } = this.machine;
+    if (ioapic === undefined) return { unavailable: 'there is no I/O APIC to look at' };
+    if (register.name === 'EOI') return { unavailable: 'EOI cannot be read' };
+    if (table && (index! < 0 || index! >= ioapic.pins)) return { unavailable: `there is no entry ${index}; 0 to ${ioapic.pins - 1} are` };
+    const entry = table ? 2 * index! + (found?.half === 'high' ? 1 : 0) : 0;
+    const value =
+      register.index !== undefined
+        ? ioapic.peekRegister(register.index + entry)
+        : register.name === 'IOREGSEL'
+          ? ioapic.selected
+          : ioapic.peekRegister(ioapic.selected);
+    return found === undefined ? value : field(value, found.field.high, found.field.low) >>> 0;
+  }
+
+  /** All names, for completion and for suggestions. Redirection entries are there one by one, as many as there are. */
   *names(): Iterable<string> {
     yield* PROCESSOR_REGISTERS;
     yield* FLAGS.keys();
     for (const name of LAPIC_NAMES) {
       yield `lapic.${name}`;
       for (const part of lapicRegister(name)?.fields ?? []) if (part.name !== '') yield `lapic.${name}.${fieldWord(part)}`;
+    }
+    for (const name of this.machine.ioapic === undefined ? [] : IOAPIC_NAMES) {
+      const fields = ioapicFieldWords(ioapicRegister(name)!);
+      const entries = name === 'redtbl' ? Array.from({ length: this.machine.ioapic!.pins }, (_, i) => `redtbl[${i}]`) : [name];
+      for (const entry of entries) yield* [`ioapic.${entry}`, ...fields.map((word) => `ioapic.${entry}.${word}`)];
     }
     for (const key of Object.keys(EXIT)) yield `exit.${key}`;
     for (const key of Object.keys(IPI)) yield `ipi.${key}`;

@@ -2,9 +2,11 @@
 import type { Machine } from '../machine/machine.ts';
 import type { LedgerReader } from '../machine/ledger/records.ts';
 import type { End } from '../machine/vmm/end.ts';
-import type { RunStop } from '../machine/vmm/schedule.ts';
+import type { Timeline } from '../machine/timeline/timeline.ts';
+import { RunStop } from '../machine/vmm/schedule.ts';
 import type { Observers } from '../machine/vmm/vm.ts';
 import { APIC_BASE_ADDRESS } from '../machine/x86/apic.ts';
+import type { IoapicView } from './scope.ts';
 import type { Debuggee } from './session.ts';
 
 const PAGING = 0x80000000;
@@ -12,8 +14,20 @@ const PAGE_SIZE_EXTENSIONS = 0x10;
 const PRESENT = 1;
 const LARGE = 0x80;
 
+const STOPS = {
+  limit: RunStop.limit,
+  stopped: RunStop.stopped,
+  breakpoint: RunStop.breakpoint,
+  turn: RunStop.turn,
+  alone: RunStop.alone,
+} as const;
+
 export class Subject implements Debuggee {
-  constructor(readonly machine: Machine) {}
+  /** @param timeline through which the machine is to be run, so that it can be gone back; absent: it runs by itself */
+  constructor(
+    readonly machine: Machine,
+    private readonly timeline?: Timeline,
+  ) {}
 
   get vcpuCount(): number {
     return this.machine.cpus;
@@ -37,8 +51,13 @@ export class Subject implements Debuggee {
     return this.machine.schedule.currentVcpu;
   }
 
-  run(instructions: number, untilNs: number): RunStop {
-    return this.machine.schedule.run(instructions, untilNs);
+  run(instructions: number, untilNs: number, turnOf = -1): RunStop {
+    if (this.timeline === undefined) return this.machine.schedule.run(instructions, untilNs, turnOf);
+    const ran = this.timeline.run({ instructions, untilNs, turnOf });
+    return typeof ran === 'string' ? STOPS[ran] : RunStop.ended;
+  }
+  ranAt(vcpu: number): number {
+    return this.machine.schedule.ranAt(vcpu);
   }
   requestStop(): void {
     this.machine.requestStop();
@@ -50,8 +69,19 @@ export class Subject implements Debuggee {
   position(vcpu: number): { eip: number; csBase: number } {
     return this.as(vcpu, ({ eip, csBase }) => ({ eip: eip >>> 0, csBase: csBase >>> 0 }));
   }
+  /** Up to 15 bytes of a vCPU's next instruction, as many as can be read, and whether it is 32-bit code. */
+  code(vcpu: number): { readonly bytes: Uint8Array; readonly bits: 16 | 32 } {
+    return this.as(vcpu, (processor) => {
+      const bytes = new Uint8Array(15);
+      return { bytes: bytes.subarray(0, processor.fetchBytes(bytes)), bits: processor.code32 ? 32 : 16 };
+    });
+  }
   lapic(vcpu: number, offset: number): number | undefined {
     return this.machine.vm.mmio.peek(vcpu, APIC_BASE_ADDRESS + offset, 4);
+  }
+
+  get ioapic(): IoapicView {
+    return this.machine.platform.ioapic;
   }
 
   peek(vcpu: number, linear: number, size: 1 | 2 | 4): number | undefined {
@@ -59,12 +89,9 @@ export class Subject implements Debuggee {
     for (let i = 0; i < size; i++) {
       const physical = this.translate(vcpu, (linear + i) >>> 0);
       if (physical === undefined) return undefined;
-      const [byte] = this.machine.memory.readBytes(physical, 1);
-      if (byte === undefined) {
-        // Not memory: a device's register is looked at as a whole.
-        return i === 0 ? this.machine.vm.mmio.peek(vcpu, physical, size) : undefined;
-      }
-      value = (value | (byte << (8 * i))) >>> 0;
+      // A device's register is looked at as a whole.
+      if (!this.machine.memory.isBacked(physical)) return i === 0 ? this.machine.vm.mmio.peek(vcpu, physical, size) : undefined;
+      value = (value | ((this.machine.memory.readBytes(physical, 1)[0] as number) << (8 * i))) >>> 0;
     }
     return value;
   }
@@ -74,7 +101,7 @@ export class Subject implements Debuggee {
   }
 
   /** Guest-physical address of a linear one, by the page tables as they stand; undefined where nothing is mapped. Sets no accessed bit. */
-  private translate(vcpu: number, linear: number): number | undefined {
+  translate(vcpu: number, linear: number): number | undefined {
     if (((this.register(vcpu, 'cr0') ?? 0) & PAGING) === 0) return linear;
     const directory = ((this.register(vcpu, 'cr3') ?? 0) & 0xfffff000) >>> 0;
     const entry = this.physical32(directory + (linear >>> 22) * 4);
@@ -91,7 +118,7 @@ export class Subject implements Debuggee {
   }
 
   /** Looks through the eyes of one vCPU, and gives the processor back as it was. */
-  private as<T>(vcpu: number, look: (processor: Machine['processor']) => T): T {
+  as<T>(vcpu: number, look: (processor: Machine['processor']) => T): T {
     const { processor } = this.machine;
     const before = processor.selected;
     if (before !== vcpu) processor.select(vcpu);

@@ -25,6 +25,8 @@ describe('the grammar of breakpoints', () => {
     expect(trigger('exit:INST_EMUL')).toEqual({ kind: 'exit', codes: new Set([9]), fatal: false });
     expect(trigger('exit:VM_EXITCODE_hlt')).toEqual({ kind: 'exit', codes: new Set([5]), fatal: false });
     expect(trigger('exit:fatal')).toMatchObject({ fatal: true });
+    expect(trigger('exit:MMIO')).toEqual({ kind: 'exit', codes: new Set([15]), fatal: false });
+    expect(trigger('exit:mmio')).toEqual({ kind: 'exit', codes: new Set([11, 15, 13]), fatal: false });
     expect(trigger('exit:*')).toMatchObject({ codes: expect.objectContaining({ size: 25 }) });
   });
   it('takes IPIs by mode, target, verdict and reason', () => {
@@ -52,6 +54,45 @@ describe('the grammar of breakpoints', () => {
     expect(trigger('lapic.ppr')).toMatchObject({ access: { read: true, write: false } });
     expect(trigger('lapic.icr_lo.mode:w')).toMatchObject({ field: { high: 10, low: 8 } });
   });
+  it('takes I/O APIC registers with entry, field and access, in any case and by their other names', () => {
+    const low = { read: false, write: true };
+    expect(trigger('ioapic.redtbl[2]:w')).toMatchObject({
+      kind: 'ioapic',
+      register: { name: 'REDTBL' },
+      entry: 2,
+      field: undefined,
+      access: low,
+    });
+    expect(trigger('IOAPIC.IOREDTBL[0x17].Mask')).toMatchObject({ entry: 23, field: { half: 'low', field: { high: 16 } }, access: low });
+    expect(trigger('ioapic.redir[0].dest:rw')).toMatchObject({ entry: 0, field: { half: 'high', field: { high: 31, low: 24 } } });
+    expect(trigger('ioapic.redtbl')).toMatchObject({ entry: undefined });
+    expect(trigger('ioapic.redtbl[1].high')).toMatchObject({ field: { half: 'high', field: { high: 31, low: 0 } } });
+    for (const [text, name] of [
+      ['ioapic.id', 'ID'],
+      ['ioapic.ioapicid', 'ID'],
+      ['ioapic.arb', 'ARB'],
+      ['ioapic.version', 'VER'],
+      ['ioapic.ioregsel', 'IOREGSEL'],
+      ['ioapic.select', 'IOREGSEL'],
+      ['ioapic.iowin', 'IOWIN'],
+      ['ioapic.eoi', 'EOI'],
+    ])
+      expect(trigger(text as string), text).toMatchObject({ register: { name } });
+    expect(trigger('ioapic.ver')).toMatchObject({ access: { read: true, write: false } });
+    expect(problem('ioapic.redtb[2]')).toBe('There is no I/O APIC register "redtb". Did you mean redtbl?');
+    expect(problem('ioapic.redtbl[2].maks')).toMatch(/REDTBL has no field "maks"\. Did you mean mask\? It has: low, high, mask, /);
+    expect(problem('ioapic.redtbl[x]')).toMatch(/"x" is not a number for Redirection entry/);
+    expect(problem('ioapic.redtbl[120]')).toMatch(/120 is out of range/);
+    expect(problem('ioapic.id[2]')).toBe('ID is one register; write ioapic.id.');
+    expect(problem('ioapic.id:x')).toBe('"x" is no kind of access; write r, w or rw.');
+    expect(problem('ioapic')).toMatch(/should be ioapic\.register/);
+  });
+  it('takes the vCPU of a local APIC in brackets as well, and the words of a vector map by number', () => {
+    expect(trigger('lapic[2].svr')).toMatchObject({ vcpu: 2, register: { offset: 0xf0 } });
+    expect(trigger('lapic@1.irr[3]:rw')).toMatchObject({ vcpu: 1, register: { name: 'IRR3' } });
+    expect(problem('lapic[9].svr')).toBe('There is no vCPU 9; 0 to 3 are.');
+    expect(problem('lapic.irr[8]')).toMatch(/There is no local APIC register "irr\[8\]"/);
+  });
   it('takes MSRs by number and name, ports with a length, vectors', () => {
     expect(trigger('msr:0x1b:w')).toEqual({ kind: 'msr', msr: 0x1b, access: { read: false, write: true } });
     expect(trigger('msr:IA32_APIC_BASE')).toEqual({ kind: 'msr', msr: 0x1b, access: { read: true, write: true } });
@@ -70,8 +111,8 @@ describe('the grammar of breakpoints', () => {
     for (const same of ['FFFFF073', 'FFFFF073h', 'fffff073', '0xFFFFF073', '0FFFFF073h', '4294963315'])
       expect(trigger(same), same).toEqual({ kind: 'instruction', linear: [0xfffff073] });
     expect(trigger('00008010')).toEqual({ kind: 'instruction', linear: [0x8010] });
-    expect(trigger('icrlo.asm:41')).toEqual({ kind: 'instruction', linear: [0xfffff029] });
-    expect(trigger('wake_aps')).toEqual({ kind: 'instruction', linear: [0xfffff09c] });
+    expect(trigger('icrlo.asm:41')).toEqual({ kind: 'instruction', linear: [0xfffff029], named: true });
+    expect(trigger('wake_aps')).toEqual({ kind: 'instruction', linear: [0xfffff09c], named: true });
   });
   it('takes a condition and a hit count', () => {
     expect(parse('exit:HLT if vcpu == 1')).toMatchObject({ condition: { kind: 'binary' }, hits: undefined });

@@ -14,7 +14,9 @@ const registers: Readonly<Record<string, number | string>> = {
 };
 
 const scope: Scope = {
-  lookup: (path, index) => {
+  lookup: (path, index, part) => {
+    if (path.join('.') === 'ioapic.redtbl.vector' && part === 1) return 0x30 + (index ?? 0);
+    if (index !== undefined && path[0] === 'eax') return undefined;
     if (path[0] === 'lapic' && index !== undefined) return path[1] === 'svr' ? 0x100 + index : undefined;
     if (path.join('.') === 'exit.gpa') return { unavailable: 'nothing has exited' };
     return registers[path.join('.')];
@@ -99,6 +101,14 @@ describe('expressions', () => {
     expect(value('if')).toBe(1);
     expect(value('MMIO_EMUL')).toBe(11);
     expect(value('Refused == refused')).toBe(1);
+  });
+  it('take an index at the part that has one, or a vCPU behind an @', () => {
+    expect(value('lapic@2.svr')).toBe(0x102);
+    expect(value('LAPIC@2.SVR')).toBe(0x102);
+    expect(value('ioapic.redtbl[1 + 1].vector')).toBe(0x32);
+    expect(problem('lapic[1].svr[2]')).toMatchObject({ column: 13, message: 'A name has one index at most.' });
+    expect(problem('lapic@1[2].svr')).toMatchObject({ column: 8, message: 'A name has one index at most.' });
+    expect(problem('eax[1]').message).toMatch(/^There is no "eax"/);
   });
   it('compare with several values by "in"', () => {
     expect(value('eax in (1, 0x1234)')).toBe(1);
