@@ -1,6 +1,7 @@
 /** The command line: commands, options, and their limits. Everything wrong with it is one line and status 2. */
 import { parseArgs } from 'node:util';
 import { parseNumber } from '../debugger/lexer.ts';
+import { memoryBytesOf, POSSIBLE, SEED_MAX, SLICE_MAX, USUAL } from '../debugger/machine-options.ts';
 import { didYouMean } from '../debugger/nearest.ts';
 import { UsageError } from './errors.ts';
 
@@ -45,10 +46,16 @@ export interface DemoOptions {
   readonly breaks: readonly string[];
 }
 
+export interface DapOptions {
+  /** TCP port on 127.0.0.1, 0 for any; undefined: the standard streams. */
+  readonly port: number | undefined;
+}
+
 export type Command =
   | { readonly kind: 'run'; readonly options: RunOptions }
   | { readonly kind: 'diff'; readonly options: DiffOptions }
   | { readonly kind: 'demo'; readonly options: DemoOptions }
+  | { readonly kind: 'dap'; readonly options: DapOptions }
   | { readonly kind: 'help'; readonly topic: string | undefined }
   | { readonly kind: 'version' };
 
@@ -60,16 +67,18 @@ export interface Names {
   readonly defaultModel: string;
 }
 
-export const COMMANDS = ['run', 'diff', 'demo', 'help'] as const;
+export const COMMANDS = ['run', 'diff', 'demo', 'dap', 'help'] as const;
 /** What `help` explains besides the commands. */
-export const TOPICS = ['run', 'diff', 'demo', 'conditions', 'json'] as const;
+export const TOPICS = ['run', 'diff', 'demo', 'dap', 'conditions', 'json'] as const;
 
 const MACHINE = ['cpus', 'memory', 'model', 'profile', 'seed', 'slice', 'break', 'timeout'];
-/** Options of each command; `true` for those without a value. */
-const OPTIONS: Readonly<Record<'run' | 'diff' | 'demo', readonly string[]>> = {
+type WithOptions = Exclude<(typeof COMMANDS)[number], 'help'>;
+/** Options of each command. */
+const OPTIONS: Readonly<Record<WithOptions, readonly string[]>> = {
   run: [...MACHINE, 'expect', 'fail-text', 'trace', 'json', 'help', 'version'],
   diff: [...MACHINE, 'json', 'help', 'version'],
   demo: ['break', 'help', 'version'],
+  dap: ['port', 'help', 'version'],
 };
 const FLAGS = ['json', 'help', 'version'];
 const REPEATED = ['break', 'expect', 'fail-text', 'trace', 'profile'];
@@ -87,6 +96,7 @@ const WANTED: Readonly<Record<string, string>> = {
   expect: '--expect TEXT, what the console must show',
   'fail-text': '--fail-text TEXT, what the console must not show',
   trace: '--trace exits, ipis or exits,ipis',
+  port: '--port N, a TCP port, 0 for any that is free',
 };
 
 interface Parsed {
@@ -95,7 +105,7 @@ interface Parsed {
 }
 
 /** Takes the words after the command apart and checks every option's name, its number and that it has a value. */
-function parseOptions(argv: readonly string[], command: 'run' | 'diff' | 'demo'): Parsed {
+function parseOptions(argv: readonly string[], command: WithOptions): Parsed {
   const allowed = OPTIONS[command];
   const { tokens } = parseArgs({
     args: [...argv],
@@ -139,11 +149,8 @@ function integer(text: string | undefined, option: string, usual: number, low: n
 }
 
 function memory(text: string | undefined): number {
-  const right = 'give 1M to 3G, in whole megabytes, for example 128M.';
-  if (text === undefined) return 128 << 20;
-  const match = /^([0-9]+)(M|MB|MiB|G|GB|GiB)?$/i.exec(text);
-  const bytes = match ? Number(match[1]) * (match[2] === undefined ? 1 : match[2].toUpperCase().startsWith('G') ? 2 ** 30 : 2 ** 20) : 0;
-  if (bytes < 2 ** 20 || bytes > 3 * 2 ** 30 || bytes % 2 ** 20 !== 0) throw new UsageError(`--memory ${text}: ${right}`);
+  const bytes = text === undefined ? USUAL.memoryBytes : memoryBytesOf(text);
+  if (bytes === undefined) throw new UsageError(`--memory ${text}: ${POSSIBLE.memory}.`);
   return bytes;
 }
 
@@ -177,13 +184,18 @@ function machineOptions(parsed: Parsed, names: Names, profiles: readonly string[
   return {
     cpusGiven: parsed.values.has('cpus'),
     cpusLimit: limit,
-    cpus: integer(one(parsed, 'cpus'), 'cpus', 1, 1, limit, `give a number of vCPUs from 1 to ${limit}, the limit of profile ${limiting}.`),
+    cpus: integer(
+      one(parsed, 'cpus'),
+      'cpus',
+      USUAL.cpus,
+      1,
+      limit,
+      `give a number of vCPUs from 1 to ${limit}, the limit of profile ${limiting}.`,
+    ),
     memory: memory(one(parsed, 'memory')),
     model,
-    seed: integer(one(parsed, 'seed'), 'seed', 42, 0, 0xffffffff, 'give a number from 0 to 4294967295.'),
-    slice: parsed.values.has('slice')
-      ? integer(one(parsed, 'slice'), 'slice', 0, 1, 1_000_000, 'give a number of instructions from 1 to 1000000.')
-      : undefined,
+    seed: integer(one(parsed, 'seed'), 'seed', USUAL.seed, 0, SEED_MAX, `${POSSIBLE.seed}.`),
+    slice: parsed.values.has('slice') ? integer(one(parsed, 'slice'), 'slice', 0, 1, SLICE_MAX, `${POSSIBLE.slice}.`) : undefined,
     breaks: parsed.values.get('break') ?? [],
     timeoutNs: timeout === undefined ? Number.POSITIVE_INFINITY : virtualTime(timeout, 'timeout'),
   };
@@ -219,7 +231,7 @@ export function parseCommand(argv: readonly string[], names: Names): Command {
       throw new UsageError(`There is no help on "${topic}".${didYouMean(topic, TOPICS)} There is on: ${TOPICS.join(', ')}.`);
     return { kind: 'help', topic };
   }
-  if (command !== 'run' && command !== 'diff' && command !== 'demo') {
+  if (command !== 'run' && command !== 'diff' && command !== 'demo' && command !== 'dap') {
     if (command.startsWith('-')) throw new UsageError(`A command comes first: ${COMMANDS.join(', ')}; found ${command}.`);
     const file = /\.(rom|bin|fd|asm)$/i.test(command) ? ` To run a file: exitpoint run ${command}.` : '';
     throw new UsageError(`There is no command "${command}".${didYouMean(command, COMMANDS)}${file} Commands are: ${COMMANDS.join(', ')}.`);
@@ -233,6 +245,17 @@ export function parseCommand(argv: readonly string[], names: Names): Command {
     if (parsed.positionals.length > 0)
       throw new UsageError(`demo takes no file, but got ${parsed.positionals[0]}. To run a file: exitpoint run ${parsed.positionals[0]}`);
     return { kind: 'demo', options: { breaks: parsed.values.get('break') ?? [] } };
+  }
+  if (command === 'dap') {
+    if (parsed.positionals.length > 0)
+      throw new UsageError(`dap takes no file, but got ${parsed.positionals[0]}: what is debugged is said by the launch request.`);
+    const port = one(parsed, 'port');
+    return {
+      kind: 'dap',
+      options: {
+        port: port === undefined ? undefined : integer(port, 'port', 0, 0, 65535, 'give a TCP port from 1 to 65535, or 0 for any.'),
+      },
+    };
   }
   if (command === 'diff') {
     const profiles = parsed.values.get('profile') ?? [];

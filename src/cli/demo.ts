@@ -6,7 +6,7 @@ import type { DemoOptions, MachineOptions } from './args.ts';
 import { type Column, demoReport } from './demo-report.ts';
 import { Status } from './errors.ts';
 import type { Io } from './io.ts';
-import type { Rom } from './rom.ts';
+import type { Program } from '../debugger/code/program.ts';
 import { execute, type MakeMachine, run } from './run.ts';
 
 /** The machine of the demonstration. */
@@ -21,7 +21,7 @@ const MACHINE: MachineOptions = {
 };
 
 /** Gives the exit status: 0 when every run came to an end of its own. With --break: that of `run` under today's profile. */
-export async function demo({ breaks }: DemoOptions, rom: Rom, make: MakeMachine, io: Io, version: string): Promise<number> {
+export async function demo({ breaks }: DemoOptions, rom: Program, make: MakeMachine, io: Io, version: string): Promise<number> {
   if (breaks.length > 0) {
     const options = {
       ...MACHINE,

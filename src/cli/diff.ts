@@ -5,7 +5,7 @@ import { diffJson, diffReport } from './diff-report.ts';
 import { Status, UsageError } from './errors.ts';
 import type { Finished } from './finished.ts';
 import type { Io } from './io.ts';
-import type { Rom } from './rom.ts';
+import type { Program } from '../debugger/code/program.ts';
 import { execute, type MakeMachine, progress } from './run.ts';
 
 /** Keeps two runs side by side in virtual time: the one that is ahead waits, so that neither's exits pile up. */
@@ -37,7 +37,7 @@ class SideBySide {
 }
 
 /** Gives the exit status: 0 no difference, 1 the ledgers part or could not be compared whole, 130 Ctrl-C. */
-export async function diff(options: DiffOptions, rom: Rom, make: MakeMachine, io: Io): Promise<number> {
+export async function diff(options: DiffOptions, rom: Program, make: MakeMachine, io: Io): Promise<number> {
   const [first, second] = options.profiles;
   if (first === second) throw new UsageError(`diff needs two different profiles, but got ${first} twice.`);
   const bar = progress(io);

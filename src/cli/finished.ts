@@ -4,7 +4,7 @@ import type { End } from '../machine/vmm/end.ts';
 import type { Hit, Unmet } from '../debugger/engine.ts';
 import type { LedgerReader, Moment } from '../machine/ledger/records.ts';
 import { hex } from '../machine/base/bits.ts';
-import type { Rom } from './rom.ts';
+import type { Program } from '../debugger/code/program.ts';
 
 /** Why a run came to its end. */
 export type Stopped =
@@ -29,7 +29,7 @@ export interface VcpuNow {
 }
 
 export interface Finished {
-  readonly rom: Rom;
+  readonly rom: Program;
   readonly profile: string;
   readonly model: string;
   readonly cpus: number;
@@ -52,7 +52,7 @@ export type Address = Pick<Moment, 'eip' | 'csBase'>;
 export const linear = ({ eip, csBase }: Address): number => (csBase + eip) >>> 0;
 
 /** A place as `icrlo.asm:41`, or as a linear address where no source line is known. */
-export function place(rom: Rom, at: Address): string {
+export function place(rom: Program, at: Address): string {
   const source = rom.placeAt(linear(at));
   return source === undefined ? hex(linear(at), 8) : `${basename(source.file)}:${source.line}`;
 }

@@ -1,7 +1,7 @@
 /** What --help prints. At most 100 columns. */
 import { MODES } from '../debugger/constants.ts';
 import { FLAGS, PROCESSOR_REGISTERS } from '../debugger/registers.ts';
-import { MachineScope } from '../debugger/scope.ts';
+import { type IoapicView, MachineScope } from '../debugger/scope.ts';
 import { ExitCode } from '../machine/ledger/exitcode.ts';
 import { Reason, Verdict } from '../machine/ledger/verdict.ts';
 import type { Names } from './args.ts';
@@ -36,6 +36,7 @@ const BREAKS = `Break expressions
                         WHAT is reached, merged, refused, notAddressed, notSent, nobody (no vCPU
                         has that ID), or a reason such as softwareDisabled
   lapic[@V].REG[:r|w]   lapic.icr_lo:w, lapic@2.svr
+  ioapic.REG[:r|w]      ioapic.redtbl[2]:w, ioapic.ioregsel
   msr:NUMBER[:r|w]      msr:0x1B, msr:efer:w
   io:PORT[+LEN][:r|w]   io:0x80, io:0x3F8+8:w
   vector:N              an interrupt or exception is delivered
@@ -49,9 +50,12 @@ const STATUS = `Exit status: 0 ended as asked, 1 expectation failed or output no
 42 timeout, 130 Ctrl-C, 141 whoever read the output has closed it.
 `;
 
+/** As many entries as there are names to show. */
+const NO_IOAPIC: IoapicView = { pins: 1, selected: 0, peekRegister: () => 0 };
+
 /** The condition language, with every name that there is. */
 function conditions(): string {
-  const machine = { vcpuCount: 1, nowNs: 0, instructions: 0, register: () => 0, peek: () => 0, lapic: () => 0 };
+  const machine = { vcpuCount: 1, nowNs: 0, instructions: 0, register: () => 0, peek: () => 0, lapic: () => 0, ioapic: NO_IOAPIC };
   const names = [...new MachineScope(machine, { vcpu: 0 }).names()];
   const under = (prefix: string): string[] => names.filter((n) => n.startsWith(prefix)).map((n) => n.slice(prefix.length));
   const lapic = under('lapic.');
@@ -75,6 +79,9 @@ ${row('register', PROCESSOR_REGISTERS)}${row('flag', FLAGS.keys())}${row('', ['o
 )}${row('', ['of another vCPU: lapic[2].svr; the fields (mode, enable, dest and the like will do):'])}${row(
   '',
   lapic.filter((n) => n.includes('.') && !n.endsWith('.vectors')),
+)}${row(
+  'ioapic.',
+  under('ioapic.').map((n) => n.replace('[0]', '[N]')),
 )}${row('exit.', under('exit.'))}${row('ipi.', under('ipi.'))}${row('other', [
   'value (read or written, or the field of lapic.REG.FIELD), vector (delivered), vcpu, vcpus, time (ns), icount (instructions)',
 ])}Constants
@@ -156,6 +163,19 @@ With --break it runs under illumos until there and says why it stopped:
 npm start -- --break 'ipi:*=refused'
 
 ${BREAKS}`;
+    case 'dap':
+      return `exitpoint dap [--port N]
+
+Serves the debug adapter protocol (DAP), for editors: the session of the Exitpoint extension for VS
+Code, for any client. Attributes of launch are those of the extension; the debugger type is exitpoint.
+
+  --port N          on TCP port N of 127.0.0.1 instead of stdin and stdout, each connection a session
+                    of its own; 0 takes a port that is free. The port is told on stderr. In VS Code:
+                    "debugServer": N in the launch configuration
+
+On stdin and stdout it ends with its session or with its input; on TCP with Ctrl-C.
+Exit status: 0 ended as asked, 2 usage or input that is no DAP, 130 Ctrl-C.
+`;
     default:
       return `Exitpoint: a machine for x86 firmware, modelled on bhyve, that tells what became of every exit and
 of every interprocessor interrupt.
@@ -163,6 +183,7 @@ of every interprocessor interrupt.
   exitpoint run FILE     run a bootrom or its source
   exitpoint diff FILE    run it under two profiles and show where they part
   exitpoint demo         one store under three hypervisors: what npm start runs
+  exitpoint dap          debug adapter for editors, on stdin and stdout or on TCP
   exitpoint COMMAND --help,  exitpoint help conditions,  exitpoint help json,  exitpoint --version
 
   exitpoint run samples/lost-sipi.asm

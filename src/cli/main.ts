@@ -5,14 +5,15 @@ import { BootromError } from '../machine/boot/bootrom.ts';
 import { MachineError } from '../machine/machine.ts';
 import { DEFAULT_MODEL, MODELS } from '../machine/models/index.ts';
 import { DEFAULT_PROFILE, PROFILES } from '../machine/profiles/index.ts';
-import { type DiffOptions, type Names, parseCommand, type RunOptions } from './args.ts';
+import { type DapOptions, type DiffOptions, type Names, parseCommand, type RunOptions } from './args.ts';
 import type { Assets } from './assets.ts';
 import { demo } from './demo.ts';
 import { diff } from './diff.ts';
 import { AssemblyError, Status, UsageError } from './errors.ts';
 import { help } from './help.ts';
 import type { Io } from './io.ts';
-import { loadRom, type Rom } from './rom.ts';
+import type { Program } from '../debugger/code/program.ts';
+import { loadRom } from './rom.ts';
 import { type MakeMachine, run } from './run.ts';
 
 export interface Host {
@@ -22,6 +23,8 @@ export interface Host {
   readonly sample: string;
   loadAssets(): Assets;
   makeMachine(assets: Assets): MakeMachine;
+  /** Serves the debug adapter protocol until its client is gone; gives the exit status. */
+  dap(options: DapOptions): Promise<number>;
 }
 
 export const NAMES: Names = {
@@ -32,7 +35,7 @@ export const NAMES: Names = {
 };
 
 /** Options with the number of vCPUs that the source is written for, unless --cpus says another; tells of it. */
-function asTheSourceSays<O extends RunOptions | DiffOptions>(options: O, { expectedCpus, file }: Rom, io: Io): O {
+function asTheSourceSays<O extends RunOptions | DiffOptions>(options: O, { expectedCpus, file }: Program, io: Io): O {
   if (options.cpusGiven || expectedCpus === undefined || expectedCpus === options.cpus) return options;
   if (expectedCpus < 1 || expectedCpus > options.cpusLimit) return options;
   if (!options.json)
@@ -55,9 +58,11 @@ export async function main(argv: readonly string[], host: Host): Promise<number>
       case 'version':
         say(`exitpoint ${version}\n`);
         return Status.ok;
+      case 'dap':
+        return await host.dap(command.options);
     }
     const assets = host.loadAssets();
-    const load = (file: string): Rom =>
+    const load = (file: string): Program =>
       loadRom(
         file,
         (source, name) => assemble(source, name, { index: loadEncodingIndex(assets.encodings()) }),

@@ -1,8 +1,10 @@
 /** The main of the command line under Node: hands the process's streams, signals and the files of dist/ to it. */
 import { readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { Machine } from '../machine/machine.ts';
 import { loadAssets } from './assets.ts';
+import { dap } from './dap.ts';
 import { Status } from './errors.ts';
 import type { Io } from './io.ts';
 import { main } from './main.ts';
@@ -11,7 +13,7 @@ import { processorFactory } from '../machine/processor-kit.ts';
 import { shortPath } from './rom.ts';
 import { writeError } from './write-error.ts';
 
-const { env, platform, stderr, stdout } = process;
+const { env, platform, stderr, stdin, stdout } = process;
 
 let interrupted = false;
 process.on('SIGINT', () => {
@@ -53,5 +55,11 @@ process.exitCode = await main(process.argv.slice(2), {
   makeMachine: (assets) => {
     const factory = processorFactory(assets.interpreter);
     return (config) => new Machine(config, factory);
+  },
+  dap: (options) => {
+    // There is no summary to wait for.
+    process.on('SIGINT', () => process.exit(Status.interrupted));
+    const startWorker = (): Worker => new Worker(new URL('./worker.cjs', import.meta.url));
+    return dap(options, { stdin, stdout, stderr: io.stderr, startWorker });
   },
 });

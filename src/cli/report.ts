@@ -1,6 +1,6 @@
 /** What `run` says on stderr: trace lines, why it ended and where, exits by code, IPIs by verdict. */
 import { basename } from 'node:path';
-import { explainEnd, explainExit, endWords, exitName, ipiWords, isFatal, span, time } from '../debugger/explain.ts';
+import { explainEnd, explainExit, endWords, exitName, ipiSentence, ipiWords, isFatal, span, time } from '../debugger/explain.ts';
 import type { Hit } from '../debugger/engine.ts';
 import { hex } from '../machine/base/bits.ts';
 import type { ExitRecord, IpiRecord, LedgerReader } from '../machine/ledger/records.ts';
@@ -11,8 +11,7 @@ import type { End } from '../machine/vmm/end.ts';
 import { Status } from './errors.ts';
 import { type Address, type Finished, linear, place } from './finished.ts';
 import type { Paint } from './paint.ts';
-import type { Rom } from './rom.ts';
-import { ipiSentence } from './showing.ts';
+import type { Program } from '../debugger/code/program.ts';
 import { grouped, padEnd, wrap } from './table.ts';
 
 /** Verdicts in the order and words of summaries. */
@@ -24,11 +23,11 @@ export const VERDICT_WORDS: readonly (readonly [Verdict, string])[] = [
 ];
 
 /** One line for --trace exits. */
-export const traceExit = (exit: ExitRecord, ipi: IpiRecord | undefined, rom: Rom, paint: Paint): string =>
+export const traceExit = (exit: ExitRecord, ipi: IpiRecord | undefined, rom: Program, paint: Paint): string =>
   `${paint.dim(`${time(exit.timeNs).padStart(15)}  `)}${padEnd(`e#${exit.number}`, 7)} ${padEnd(place(rom, exit), 18)} ${paint.blue(padEnd(exitName(exit.code), 11))} ${explainExit(exit, ipi)}`;
 
 /** One line for --trace ipis. What its column has no room for stands in the sentence. */
-export const traceIpi = (ipi: IpiRecord, rom: Rom, paint: Paint): string =>
+export const traceIpi = (ipi: IpiRecord, rom: Program, paint: Paint): string =>
   `${paint.dim(`${time(ipi.timeNs).padStart(15)}  `)}${padEnd(`i#${ipi.number}`, 7)} ${padEnd(place(rom, ipi), 18)} ${paint.cyan(padEnd(ipiWords(ipi).replace(' level de-assert', ''), 11))} ${ipiSentence(ipi)}`;
 
 /** What a breakpoint stopped at, in one sentence. */
@@ -128,7 +127,7 @@ export function endSign(mood: Ending['mood'], words: string, paint: Paint): stri
 }
 
 /** A sentence with the source line behind every address that has one: `FFFFF073h (lost-sipi.asm:47)`. */
-const located = (sentence: string, rom: Rom): string =>
+const located = (sentence: string, rom: Program): string =>
   sentence.replace(/\b([0-9A-F]{8})h\b/g, (address, digits: string) => {
     const source = rom.placeAt(Number.parseInt(digits, 16));
     return source === undefined ? address : `${address} (${basename(source.file)}:${source.line})`;

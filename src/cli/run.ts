@@ -12,8 +12,7 @@ import { UsageError } from './errors.ts';
 import type { Finished, Stopped, VcpuNow } from './finished.ts';
 import type { Io } from './io.ts';
 import { header, statusOf, summary, summaryJson, traceExit, traceIpi } from './report.ts';
-import { withCopies } from './copies.ts';
-import type { Rom } from './rom.ts';
+import type { Program } from '../debugger/code/program.ts';
 import { cut, grouped } from './table.ts';
 import { span } from '../debugger/explain.ts';
 import { TextWatch } from './textwatch.ts';
@@ -33,14 +32,14 @@ const FIRST_CHUNK = 50_000;
 const CHUNK_MS = 50;
 
 export interface Execution {
-  readonly rom: Rom;
+  readonly rom: Program;
   readonly options: MachineOptions;
   readonly profile: string;
   readonly hooks?: Hooks;
   /** Records the ledger holds, a power of two; absent: the machine's own choice. */
   readonly exitRecords?: number;
   /** The machine stands, its breakpoints are set: gives the means to end the run early, and the ROM with the copies that the guest makes of it. */
-  readonly onStart?: (end: (why: Stopped) => void, rom: Rom) => void;
+  readonly onStart?: (end: (why: Stopped) => void, rom: Program) => void;
 }
 
 /** Runs until a breakpoint, the end, the timeout, Ctrl-C, or until somebody ends it. Throws a UsageError for a breakpoint that is none. */
@@ -63,8 +62,9 @@ export async function execute(
   const session = new Session(subject, (name) => rom.symbol(name), hooks);
   for (const text of options.breaks) {
     try {
-      const program = { vcpuCount: options.cpus, symbol: rom.labelAddress, symbols: () => rom.assembled?.symbols.keys() ?? [] };
-      session.add(parseBreakpoint(text, rom.assembled === undefined ? program : { ...program, line: rom.lineAddress, file: rom.file }));
+      const program = { vcpuCount: options.cpus, symbol: (name: string) => rom.labelAddress(name), symbols: () => rom.symbols() };
+      const line = (file: string, number: number): number | undefined => rom.lineAddress(file, number)?.linear;
+      session.add(parseBreakpoint(text, rom.assembled === undefined ? program : { ...program, line, file: rom.file }));
     } catch (error) {
       if (error instanceof BreakpointError) throw new UsageError(`--break ${text}: ${error.message}`);
       throw error;
@@ -73,7 +73,7 @@ export async function execute(
   machine.onConsole = (_, byte) => hooks.onConsole?.(byte);
 
   let ended: Stopped | undefined;
-  const located = withCopies(rom, (linear) => subject.peek(0, linear, 1));
+  const located = rom.inMemory((address, length) => machine.memory.readBytes(address, length));
   onStart?.((why) => {
     ended ??= why;
     session.stop();
@@ -159,7 +159,7 @@ export function progress(io: Io): { draw(instructions: number, timeNs: number): 
 const KEPT = 1 << 20;
 
 /** `exitpoint run`. Gives the exit status. */
-export async function run(options: RunOptions, rom: Rom, make: MakeMachine, io: Io, version: string): Promise<number> {
+export async function run(options: RunOptions, rom: Program, make: MakeMachine, io: Io, version: string): Promise<number> {
   const { paint } = io;
   const expected = options.expect.map((text) => new TextWatch(text));
   const forbidden = options.failText.map((text) => new TextWatch(text));
@@ -207,7 +207,7 @@ export async function run(options: RunOptions, rom: Rom, make: MakeMachine, io: 
     ...(options.trace.has('exits') ? { onExit: (exit, ipi) => note(traceExit(exit, ipi, located, paint)) } : {}),
     ...(options.trace.has('ipis') ? { onIpi: (ipi) => note(traceIpi(ipi, located, paint)) } : {}),
   };
-  const onStart = (stop: typeof end, withCopies: Rom): void => {
+  const onStart = (stop: typeof end, withCopies: Program): void => {
     end = stop;
     located = withCopies;
     if (!options.json) io.stderr(`${header({ ...options, rom }, version, paint)}\n`);

@@ -1,5 +1,5 @@
 /** The pieces that `demo` and `diff` draw: the store, its ICR field by field, one profile's exit chain, what became of each target. */
-import { arrivalWords, exitName, explainIpi, explainTarget, lapicAccess, reasonWords, returned, span } from '../debugger/explain.ts';
+import { arrivalWords, exitName, lapicAccess, reasonWords, returned, span, vcpuList } from '../debugger/explain.ts';
 import { hex } from '../machine/base/bits.ts';
 import { Access } from '../machine/devices/device.ts';
 import { Answer, type ExitRecord, type IpiRecord, type IpiTarget, Outcome, RequestState } from '../machine/ledger/records.ts';
@@ -28,8 +28,6 @@ export function icrRows(low: number, high: number, paint: Paint): string[] {
   return [`${'ICR_LO'} ${paint.cyan(`0x${hex(low, 8)}`)}   ${paint.bold(icrSentence(low, high))}`, ...table(rows, 2)];
 }
 
-const list = (vcpus: readonly number[]): string => `vCPU${vcpus.join(', ')}`;
-
 /** What the local APIC made of an ICR value, in a few words. */
 function understood(exit: ExitRecord, ipi: IpiRecord | undefined): string {
   if (ipi === undefined) return '';
@@ -37,7 +35,7 @@ function understood(exit: ExitRecord, ipi: IpiRecord | undefined): string {
   const reached = ipi.targets.filter((t) => t.verdict === Verdict.reached || t.verdict === Verdict.merged).map((t) => t.vcpu);
   if (exit.returned === Access.toUserspace)
     return `${decodeIcr(ipi.icrLow, ipi.icrHigh).shorthand === 0 ? '' : 'shorthand '}${modeName}: no rule`;
-  return reached.length === 0 ? `${modeName} to nobody` : `${modeName} to ${list(reached)}`;
+  return reached.length === 0 ? `${modeName} to nobody` : `${modeName} to ${vcpuList(reached)}`;
 }
 
 /** One line of an exit chain: where in the chain it stands, and its text. */
@@ -120,23 +118,6 @@ export function fate(ipi: IpiRecord, target: IpiTarget, paint: Paint): string {
   }
 }
 
-/** Whole sentence of an IPI, targets with the same fate together, those that it did not reach first: `vCPU0 sent SIPI 08 to …; refused by vCPU3: already running; reached vCPU1, 2: started at 0800:0000.` */
-export function ipiSentence(ipi: IpiRecord): string {
-  const concerned = ipi.targets.filter((t) => t.verdict !== Verdict.notAddressed);
-  const lost = (t: IpiTarget): boolean => t.verdict === Verdict.refused || t.verdict === Verdict.notSent;
-  const whole = explainIpi(ipi);
-  if (concerned.length < 2 || concerned.every((t) => t.verdict === Verdict.notSent)) return whole;
-  const groups = new Map<string, number[]>();
-  for (const target of [...concerned.filter(lost), ...concerned.filter((t) => !lost(t))]) {
-    const words = explainTarget(ipi, target).replace(`vCPU${target.vcpu}:`, '*:');
-    const group = groups.get(words);
-    if (group) group.push(target.vcpu);
-    else groups.set(words, [target.vcpu]);
-  }
-  const became = [...groups].map(([words, vcpus]) => words.replace('*:', `${list(vcpus)}:`));
-  return `${whole.slice(0, whole.indexOf(';'))}; ${became.join('; ')}.`;
-}
-
 /** What became of an IPI, targets with the same fate together: `✓ vCPU1, 2 started at 0800:0000`, `✕ vCPU3 refused: already running`. */
 export function fates(ipi: IpiRecord, paint: Paint): string[] {
   const icr = decodeIcr(ipi.icrLow, ipi.icrHigh);
@@ -156,6 +137,6 @@ export function fates(ipi: IpiRecord, paint: Paint): string[] {
   if (groups.size === 0) return [`${paint.dim(paint.sign.none)} nobody is addressed`];
   return [...groups].map(
     ([words, { good, vcpus }]) =>
-      `${good ? paint.green(paint.sign.yes) : paint.red(paint.sign.no)} ${list(vcpus)} ${words}${good ? to : ''}`,
+      `${good ? paint.green(paint.sign.yes) : paint.red(paint.sign.no)} ${vcpuList(vcpus)} ${words}${good ? to : ''}`,
   );
 }

@@ -105,9 +105,9 @@ describe('the command line', () => {
 
 describe('a wrong command line', () => {
   it.each([
-    [['rum', 'x.rom'], 'There is no command "rum". Did you mean run? Commands are: run, diff, demo, help.'],
-    [['x.rom'], 'There is no command "x.rom". To run a file: exitpoint run x.rom. Commands are: run, diff, demo, help.'],
-    [['--cpus', '4'], 'A command comes first: run, diff, demo, help; found --cpus.'],
+    [['rum', 'x.rom'], 'There is no command "rum". Did you mean run? Commands are: run, diff, demo, dap, help.'],
+    [['x.rom'], 'There is no command "x.rom". To run a file: exitpoint run x.rom. Commands are: run, diff, demo, dap, help.'],
+    [['--cpus', '4'], 'A command comes first: run, diff, demo, dap, help; found --cpus.'],
     [['run'], 'run needs a file: exitpoint run FILE, a bootrom (.rom, .bin, .fd) or its source (.asm).'],
     [['run', 'a', 'b'], 'run takes one file, but got a and b.'],
     [['run', 'a', '--cpu', '4'], 'run has no option --cpu. Did you mean --cpus?'],
@@ -149,7 +149,7 @@ describe('a wrong command line', () => {
       'diff needs a file: exitpoint diff FILE, a bootrom (.rom, .bin, .fd) or its source (.asm).',
     ],
     [['demo', 'x.rom'], 'demo takes no file, but got x.rom. To run a file: exitpoint run x.rom'],
-    [['help', 'rn'], 'There is no help on "rn". Did you mean run? There is on: run, diff, demo, conditions, json.'],
+    [['help', 'rn'], 'There is no help on "rn". Did you mean run? There is on: run, diff, demo, dap, conditions, json.'],
   ])('%j is answered in one line', (words, message) => {
     expect(problem(...words)).toBe(message);
     expect(message).not.toContain('\n');

@@ -65,6 +65,7 @@ export async function exitpoint(
       const factory = processorFactory(assets.interpreter);
       return (config) => new Machine(config, factory);
     },
+    dap: () => Promise.reject(new Error('dap is tested with the built command line')),
   };
   const status = await main(words, host);
   return { status, stdout: Buffer.concat(out).toString('utf8'), stderr, screen };
