@@ -6,9 +6,12 @@
  *   dist/encoding-index.json  written by src/machine/isa/generate-encoding-index.ts from the decoder's tables
  *   dist/iced_x86_bg.wasm     the decoder, copied: the one copy of it in the product
  *   dist/exitpoint.mjs        the command line, bundled
+ *   dist/worker.cjs           a debug session in a worker thread of Node; dist/web/worker.js the same in a browser's worker
+ *   dist/extension.js         the extension under Node; dist/web/extension.js the same in a browser
+ *   dist/THIRD-PARTY-NOTICES.txt  the licences of the packages that the bundles contain
  *
- * `--generated` leaves the bundle out (what the tests need), `--force` regenerates. Plain JavaScript, because it has to run before anything is
- * installed.
+ * `--generated` leaves the bundles out (what most tests need), `--force` regenerates, `--production` makes small bundles without source maps. Plain
+ * JavaScript, because it has to run before anything is installed.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -71,16 +74,14 @@ function update(file, content) {
 }
 
 /**
- * iced-x86 as published is CommonJS for Node and reads its WebAssembly from its own folder, at load. In a bundle it reads the one copy that
- * lies beside the bundle instead; which is also the only place to change for a host without files.
+ * iced-x86 as published is CommonJS for Node and reads its WebAssembly from its own folder, at load. In a bundle it takes the bytes from where `source`,
+ * an expression, says.
  */
-const icedBesideTheBundle = {
-  name: 'iced-beside-the-bundle',
+const icedFrom = (source) => ({
+  name: 'iced-from',
   setup(build) {
     build.onResolve({ filter: /^iced-wasm$/ }, () => ({ path: 'iced-wasm', namespace: 'iced' }));
-    build.onLoad({ filter: /.*/, namespace: 'iced' }, () => ({
-      contents: `import { readFileSync } from 'node:fs';\nexport const bytes = readFileSync(new URL('./${ICED_WASM}', import.meta.url));`,
-    }));
+    build.onLoad({ filter: /.*/, namespace: 'iced' }, () => ({ contents: source }));
     build.onLoad({ filter: /iced_x86\.js$/ }, ({ path: file }) => {
       const published = fs.readFileSync(file, 'utf8');
       const contents = replaceOnce(
@@ -91,7 +92,60 @@ const icedBesideTheBundle = {
       return { contents, loader: 'js' };
     });
   },
+});
+/** The one copy that lies beside the bundle. */
+const icedBesideTheBundle = icedFrom(
+  `import { readFileSync } from 'node:fs';\nexport const bytes = readFileSync(new URL('./${ICED_WASM}', import.meta.url));`,
+);
+/** A browser's worker has no files: src/worker/browser.ts puts the bytes there before it imports the rest. */
+const icedHandedOver = icedFrom('export const bytes = globalThis.icedWasm;');
+
+/** Of Node's module `url`, @vscode/debugadapter wants the class that browsers have themselves. */
+const urlOfTheBrowser = {
+  name: 'url-of-the-browser',
+  setup(build) {
+    build.onResolve({ filter: /^url$/ }, () => ({ path: 'url', namespace: 'browser' }));
+    build.onLoad({ filter: /.*/, namespace: 'browser' }, () => ({ contents: 'exports.URL = globalThis.URL;' }));
+  },
 };
+
+const NODE = { platform: 'node', target: TARGET };
+const BROWSER = { platform: 'browser', target: 'chrome120' };
+/** What `import.meta.url` is in a CommonJS bundle. */
+const COMMONJS_URL = {
+  define: { 'import.meta.url': 'bundleUrl' },
+  banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
+};
+
+/** esbuild's options for each bundle. */
+const BUNDLES = [
+  {
+    ...NODE,
+    entryPoints: ['src/cli/node.ts'],
+    outfile: 'dist/exitpoint.mjs',
+    format: 'esm',
+    banner: { js: '#!/usr/bin/env node' },
+    plugins: [icedBesideTheBundle],
+  },
+  {
+    ...NODE,
+    ...COMMONJS_URL,
+    entryPoints: ['src/worker/node.ts'],
+    outfile: 'dist/worker.cjs',
+    format: 'cjs',
+    plugins: [icedBesideTheBundle],
+  },
+  {
+    ...BROWSER,
+    entryPoints: ['src/worker/browser.ts'],
+    outfile: 'dist/web/worker.js',
+    format: 'iife',
+    define: { 'process.platform': '"browser"' },
+    plugins: [icedHandedOver, urlOfTheBrowser],
+  },
+  { ...NODE, entryPoints: ['src/extension/node.ts'], outfile: 'dist/extension.js', format: 'cjs', external: ['vscode'] },
+  { ...BROWSER, entryPoints: ['src/extension/browser.ts'], outfile: 'dist/web/extension.js', format: 'cjs', external: ['vscode'] },
+];
 
 function replaceOnce(text, pattern, replacement) {
   if (!pattern.test(text))
@@ -165,48 +219,73 @@ async function buildGenerated(esbuild, force) {
   return written;
 }
 
-/** Bundles the command line; gives the files written. */
-async function buildBundles(esbuild) {
-  const { outputFiles } = await esbuild.build({
-    entryPoints: { exitpoint: at('src/cli/node.ts') },
-    outdir: at('dist'),
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    write: false,
-    format: 'esm',
-    platform: 'node',
-    target: TARGET,
-    banner: { js: '#!/usr/bin/env node' },
-    sourcemap: 'linked',
-    sourcesContent: false,
-    plugins: [icedBesideTheBundle],
-    logLevel: 'silent',
+/** Bundles everything; gives the files written. */
+async function buildBundles(esbuild, production) {
+  const results = await Promise.all(
+    BUNDLES.map((options) =>
+      esbuild.build({
+        ...options,
+        absWorkingDir: root,
+        bundle: true,
+        write: false,
+        metafile: true,
+        minify: production,
+        sourcemap: production ? false : 'linked',
+        sourcesContent: false,
+        legalComments: 'none',
+        logLevel: 'silent',
+      }),
+    ),
+  );
+  const files = results.flatMap(({ outputFiles }) => outputFiles);
+  const written = files.filter(({ path: file, contents }) => update(file, contents)).map(({ path: file }) => path.relative(root, file));
+  const notices = 'dist/THIRD-PARTY-NOTICES.txt';
+  if (update(at(notices), noticesFor(results.map(({ metafile }) => metafile)))) written.push(notices);
+  return written;
+}
+
+/** The licences of all packages of which something is in a bundle. */
+function noticesFor(metafiles) {
+  const folders = new Set(
+    metafiles
+      .flatMap(({ outputs }) => Object.values(outputs))
+      .flatMap(({ inputs }) => Object.keys(inputs))
+      .flatMap((file) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []),
+  );
+  const notices = [...folders].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(fs.readFileSync(at(folder, 'package.json'), 'utf8'));
+    const file = fs.readdirSync(at(folder)).find((entry) => /^licen[cs]e/i.test(entry));
+    if (file === undefined) throw new Error(`${folder} has no licence file, which dist/THIRD-PARTY-NOTICES.txt needs`);
+    return `${name} ${version} (${license})\n\n${fs.readFileSync(at(folder, file), 'utf8').trim()}\n`;
   });
-  return outputFiles.filter(({ path: file, contents }) => update(file, contents)).map(({ path: file }) => path.relative(root, file));
+  const line = `${'-'.repeat(80)}\n`;
+  return `Exitpoint contains the following packages.\n\n${line}${notices.join(`\n${line}`)}`;
 }
 
 /**
  * Brings dist/ up to date.
- * @param {{ generatedOnly?: boolean, force?: boolean }} options
+ * @param {{ generatedOnly?: boolean, force?: boolean, production?: boolean }} options
  * @returns {Promise<string[]>} the files written, relative to the root
  */
-export async function build({ generatedOnly = false, force = false } = {}) {
+export async function build({ generatedOnly = false, force = false, production = false } = {}) {
   install();
   const esbuild = await import('esbuild');
   const written = await buildGenerated(esbuild, force);
-  if (!generatedOnly) written.push(...(await buildBundles(esbuild)));
+  if (!generatedOnly) written.push(...(await buildBundles(esbuild, production)));
   return written;
 }
 
 if (process.argv[1] && fs.realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const flags = process.argv.slice(2);
-  const unknown = flags.find((flag) => flag !== '--generated' && flag !== '--force');
+  const known = ['--generated', '--force', '--production'];
+  const unknown = flags.find((flag) => !known.includes(flag));
   if (unknown !== undefined) {
-    console.error(`esbuild.mjs: unknown option ${unknown}; there are --generated and --force`);
+    console.error(`esbuild.mjs: unknown option ${unknown}; there are ${known.join(', ')}`);
     process.exitCode = 2;
   } else {
     try {
-      const written = await build({ generatedOnly: flags.includes('--generated'), force: flags.includes('--force') });
+      const [generatedOnly, force, production] = known.map((flag) => flags.includes(flag));
+      const written = await build({ generatedOnly, force, production });
       if (written.length > 0) console.error(`exitpoint: built ${written.join(', ')}`);
     } catch (error) {
       console.error(`exitpoint: the build failed: ${inOneLine(error)}`);

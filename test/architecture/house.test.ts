@@ -118,7 +118,7 @@ describe('packages', () => {
     });
   });
 
-  test('the product depends on iced-x86 alone', () => {
-    expect(Object.keys(manifest.dependencies)).toEqual(['iced-x86']);
+  test('the product depends on iced-x86 and @vscode/debugadapter alone', () => {
+    expect(Object.keys(manifest.dependencies)).toEqual(['@vscode/debugadapter', 'iced-x86']);
   });
 });

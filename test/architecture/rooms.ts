@@ -15,7 +15,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   lint: ['assembly', 'machine/base', 'machine/x86', 'machine/isa', 'machine/ledger', 'machine/profiles'],
   debugger: ['machine', 'assembly', 'symbols', 'lint'],
   dap: ['debugger'],
-  worker: ['machine', 'debugger', 'dap'],
+  worker: ['machine', 'assembly', 'debugger', 'dap'],
   language: ['assembly', 'lint', 'machine/x86', 'machine/isa', 'machine/profiles'],
   views: ['machine/x86', 'types debugger', 'types machine/ledger'],
   cli: ['machine', 'assembly', 'debugger', 'dap', 'worker'],
@@ -32,6 +32,8 @@ export function importViolation(file: string, specifier: string, typeOnly: boole
   const [room = '', folder = ''] = file.split('/');
   if (!specifier.startsWith('.')) {
     if (specifier === 'iced-x86') return file.startsWith('machine/isa/') ? undefined : 'only machine/isa/ imports iced-x86';
+    if (specifier === '@vscode/debugadapter') return room === 'dap' ? undefined : 'only dap/ imports @vscode/debugadapter';
+    if (specifier === '@vscode/debugprotocol' && typeOnly && (room === 'dap' || room === 'extension')) return undefined;
     if (specifier === 'vscode') return room === 'extension' ? undefined : 'only extension/ imports vscode';
     if (specifier.startsWith('node:'))
       return room === 'cli' || path.posix.basename(file) === 'node.ts' ? undefined : 'only cli/ and files named node.ts touch Node';

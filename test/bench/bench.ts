@@ -1,13 +1,17 @@
 /**
- * `npm run bench [-- --quick] [-- NAME…]`: nine bare-metal workloads on the interpreter, in this process, and beside it on QEMU's deterministic mode
- * (`-icount shift=0`) where that is installed. What is compared is CPU time, user and system, of the same ROM in the same run of this program.
+ * `npm run bench [-- --quick] [-- --sessions] [-- NAME…]`: what a user of the debugger waits for (that alone with `--sessions`); and nine bare-metal
+ * workloads on the interpreter, in this process, and beside it on QEMU's deterministic mode (`-icount shift=0`) where that is installed. What is compared
+ * is CPU time, user and system, of the same ROM in the same run of this program.
  *
- * Each figure is the difference of a short run and one long enough to measure: starting up, filling memory and compiling cancel out. Exit status 1
- * when the two machines do not compute the same, when a guest does not end by itself, or when memory is above its limit.
+ * Each figure of a workload is the difference of a short run and one long enough to measure: starting up, filling memory and compiling cancel out. Exit
+ * status 1 when the two machines do not compute the same, when a guest does not end by itself, when memory is above its limit, or when a user waits longer
+ * than he shall.
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import process from 'node:process';
+import { tell } from './figures.ts';
+import { activate, sessions } from './sessions.ts';
 import { runOnExitpoint } from './exitpoint.ts';
 import { buildRom, installTools, withScale } from './guests.ts';
 import { qemuInstalled, runOnQemu } from './qemu.ts';
@@ -20,22 +24,29 @@ const RESIDENT_LIMIT_MIB = 350;
 interface Options {
   quick: boolean;
   resident: boolean;
+  activate: boolean;
+  sessions: boolean;
   workloads: readonly Workload[];
 }
 
 function parse(args: readonly string[]): Options {
   const names = args.filter((arg) => !arg.startsWith('--'));
   const wrong =
-    args.find((arg) => arg.startsWith('--') && arg !== '--quick' && arg !== '--resident') ??
+    args.find((arg) => arg.startsWith('--') && !['--quick', '--sessions', '--resident', '--activate'].includes(arg)) ??
     names.find((name) => !WORKLOADS.some((w) => w.name === name));
   if (wrong !== undefined)
-    throw new Error(`${wrong}: there are --quick and the workloads ${WORKLOADS.map(({ name }) => `"${name}"`).join(', ')}`);
+    throw new Error(`${wrong}: there are --quick, --sessions and the workloads ${WORKLOADS.map(({ name }) => `"${name}"`).join(', ')}`);
   return {
     quick: args.includes('--quick'),
     resident: args.includes('--resident'),
+    activate: args.includes('--activate'),
+    sessions: args.includes('--sessions'),
     workloads: names.length === 0 ? WORKLOADS : WORKLOADS.filter(({ name }) => names.includes(name)),
   };
 }
+
+/** How often each thing in a debug session is done. */
+const TIMES = 50;
 
 /** How long a timed run has to take, in CPU seconds, and how often it is repeated; the best counts, for what disturbs a run only makes it slower. */
 const EFFORT = { quick: { seconds: 0.4, repetitions: 1 }, full: { seconds: 2, repetitions: 3 } } as const;
@@ -112,7 +123,14 @@ function reside(): void {
 try {
   const options = parse(process.argv.slice(2));
   if (options.resident) reside();
-  else process.exitCode = measure(options) ? 0 : 1;
+  else if (options.activate) await activate();
+  else {
+    let met = true;
+    if (options.sessions || options.workloads === WORKLOADS)
+      met = tell(`Debug sessions, ms; each ${TIMES} times. Node ${process.versions.node}.`, await sessions(TIMES));
+    if (!options.sessions) met = measure(options) && met;
+    process.exitCode = met ? 0 : 1;
+  }
 } catch (error) {
   console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 2;

@@ -1,16 +1,18 @@
 /**
- * Three suites by vitest's mode: `npm test` runs everything but the files named *.long.test.ts and *.silicon.test.ts; `npm run test:long` and
- * `npm run test:silicon` (which wants Linux on x86-64 and gcc) run those.
+ * Four suites by vitest's mode: `npm test` runs everything but the files named *.long.test.ts, *.silicon.test.ts and *.workbench.test.ts;
+ * `npm run test:long`, `npm run test:silicon` (which wants Linux on x86-64 and gcc) and `npm run test:workbench` (Linux on x86-64, a browser) run those.
  */
 import { configDefaults, defineConfig } from 'vitest/config';
 
 const LONG = 'test/**/*.long.test.ts';
 const SILICON = 'test/**/*.silicon.test.ts';
+const WORKBENCH = 'test/**/*.workbench.test.ts';
 
 const suites: Readonly<Record<string, { include: string; exclude: string[]; timeoutMinutes: number }>> = {
-  test: { include: 'test/**/*.test.ts', exclude: [LONG, SILICON], timeoutMinutes: 0.5 },
+  test: { include: 'test/**/*.test.ts', exclude: [LONG, SILICON, WORKBENCH], timeoutMinutes: 0.5 },
   long: { include: LONG, exclude: [], timeoutMinutes: 15 },
   silicon: { include: SILICON, exclude: [], timeoutMinutes: 15 },
+  workbench: { include: WORKBENCH, exclude: [], timeoutMinutes: 5 },
 };
 
 export default defineConfig(({ mode }) => {
