@@ -5,7 +5,7 @@ import { DebuggerError } from '../debugger/error.ts';
 import { parseNumber } from '../debugger/lexer.ts';
 import type { Arguments } from './arguments.ts';
 import type { Answer, Handlers } from './handler.ts';
-import { addressText, placeOf } from './references.ts';
+import { addressText, addressWords, placeOf } from './references.ts';
 import type { Session } from './session.ts';
 import { codeLines, referenceOf, sourceLine } from './sources.ts';
 import { containerVariable } from './variables.ts';
@@ -161,13 +161,26 @@ export const breakpointHandlers: Handlers = {
     });
   },
   setInstructionBreakpoints: (session, args) => {
-    const wanted = args.records('breakpoints').map((b) => {
-      const place = placeOf(b.text('instructionReference'), 0, Infinity, b.optionalInteger('offset') ?? 0);
-      return { ...wantedOf(b), linear: place.address };
+    const places = args.records('breakpoints').map((b): WantedInstruction | string => {
+      const reference = b.text('instructionReference');
+      const offset = b.optionalInteger('offset') ?? 0;
+      const wanted = wantedOf(b);
+      try {
+        return { ...wanted, linear: placeOf(reference, 0, Infinity, offset).address };
+      } catch (error) {
+        // An editor sends those of other sessions as well, on machines with wider addresses.
+        if (error instanceof DebuggerError) return error.message;
+        throw error;
+      }
     });
-    return set(session, 'instructions', wanted.length, (breakpoints) =>
-      setInstructions(session, breakpoints, 0, wanted).map((s) => answerOf(session, s)),
-    );
+    return set(session, 'instructions', places.length, (breakpoints) => {
+      const wanted = places.filter((place) => typeof place !== 'string');
+      const statuses = setInstructions(session, breakpoints, 0, wanted);
+      return places.map((place) => {
+        const status = typeof place === 'string' ? undefined : statuses.shift();
+        return status === undefined ? unset(String(place), 'failed') : answerOf(session, status);
+      });
+    });
   },
   dataBreakpointInfo,
   breakpointLocations: (session, args) => {
@@ -202,11 +215,14 @@ function dataBreakpointInfo(session: Session, args: Arguments): Answer<DebugProt
       if (args.flag('asAddress') && (parseNumber(name) !== undefined || /^(?:phys|lin)[:@]/i.test(name))) {
         const place = placeOf(name, session.vcpuOfFrame(args), machine.cpus);
         const gpa = place.space === 'physical' ? place.address : view.translate(place.vcpu, place.address);
-        if (gpa === undefined) throw new DebuggerError(`Nothing is mapped at ${addressText(place.address)} of vCPU${session.focus}.`);
+        if (gpa === undefined)
+          throw new DebuggerError(`Nothing is mapped at ${addressWords(place.address)} as vCPU${session.vcpuOfFrame(args)} sees it.`);
         return breakpoints.watchableAt(gpa, bytes ?? 1);
       }
       if (container === 0) return breakpoints.watchable(name);
-      const { dataId } = containerVariable(session, container, name);
+      const { dataId, children } = containerVariable(session, container, name);
+      if (dataId === undefined && children?.().some((child) => child.dataId !== undefined))
+        throw new DebuggerError(`${name} is several registers: expand it, and watch one of them.`);
       if (dataId === undefined)
         throw new DebuggerError(
           `${name} cannot be watched: registers of the local APICs and of the I/O APIC can, and so can ports and MSRs.`,

@@ -31,7 +31,8 @@ function ipis(it: Debugger): string {
   return lines.join('\n');
 }
 
-function why({ stop }: Debugger): string {
+function why({ stop, running }: Debugger): string {
+  if (running) return 'The machine is running.';
   if (stop === undefined) return 'The machine has not stopped yet.';
   const details = stop.exception?.details ?? '';
   return [stop.headline, stop.sentence, ...(details === '' ? [] : [details])].join('\n');

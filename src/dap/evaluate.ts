@@ -18,6 +18,7 @@ import { edit } from './edit.ts';
 import type { Answer, Handlers } from './handler.ts';
 import type { Container, Session } from './session.ts';
 import { referenceTo } from './references.ts';
+import { referenceOf } from './sources.ts';
 import { details, scopeNamed } from './variables.ts';
 
 type Format = 'x' | 'h' | 'd' | 'b' | 'o';
@@ -111,6 +112,20 @@ function variableNamed(it: Debugger, vcpu: number, { tree }: Asked): Found | und
   return shownAs(it, of, [first, ...rest].join('.'));
 }
 
+/** The register of the local APIC that `dword [0xFEE00300]` is, as this vCPU sees it. */
+function registerAt(it: Debugger, vcpu: number, { tree }: Asked): Found | undefined {
+  if (tree.kind !== 'memory' || tree.size !== 4) return undefined;
+  const address = addressOf(it, vcpu, tree);
+  const gpa = address === undefined || address % 16 !== 0 ? undefined : it.view.translate(vcpu, address);
+  if (gpa === undefined || it.machine.memory.isBacked(gpa)) return undefined;
+  try {
+    return shownAs(it, vcpu, it.breakpoints.watchableAt(gpa, tree.size).dataId);
+  } catch (error) {
+    if (error instanceof DebuggerError) return undefined;
+    throw error;
+  }
+}
+
 function formatted(value: Value, format: Format, text: string): string {
   if (typeof value === 'string') return value;
   if (!Number.isInteger(value)) throw new DebuggerError(`${text} is no whole number: it has no digits in another base.`);
@@ -136,7 +151,7 @@ function result(session: Session, vcpu: number, expression: string, hex: boolean
   const it = session.debugger;
   const asked = parse(expression);
   const value = sentence(() => valueIn(asked.tree, scopeOf({ debugger: it, vcpu })));
-  const found = asked.format === undefined && !it.running ? variableNamed(it, vcpu, asked) : undefined;
+  const found = asked.format === undefined && !it.running ? (variableNamed(it, vcpu, asked) ?? registerAt(it, vcpu, asked)) : undefined;
   if (found !== undefined) {
     const { variable, container } = found;
     return {
@@ -186,7 +201,36 @@ function evaluate(session: Session, args: Arguments): Answer<Result> {
     const [, left, right] = ASSIGNMENT.exec(text) ?? [];
     if (left !== undefined && right !== undefined) return set(session, vcpu, left.trim(), right.trim(), hex);
   }
-  return { body: result(session, vcpu, text, hex) };
+  return { body: context === 'hover' ? hovered(session, vcpu, labelIn(session, args, text), hex) : result(session, vcpu, text, hex) };
+}
+
+/** What is under the mouse, if it is a label: where it is defined it has a colon, and a local one belongs to the label above that line. */
+function labelIn(session: Session, args: Arguments, text: string): string {
+  const word = text.replace(/:$/, '');
+  const line = args.optionalInteger('line', { min: session.client.firstLine });
+  const source = args.optionalRecord('source');
+  if (!word.startsWith('.') || line === undefined || source === undefined || referenceOf(source) > 0) return word;
+  const { program } = session.debugger;
+  const code = program.lineAddress(source.text('path'), session.client.ourLine(line));
+  return `${(code && program.labelAt(code.linear)?.name) ?? ''}${word}`;
+}
+
+/** The local APIC register whose offset a symbol of the program is: `ICR_LO equ 0x300`. */
+function registerMeant(session: Session, vcpu: number, name: string): Result | undefined {
+  const register = lapicRegister(name);
+  const { program, running } = session.debugger;
+  if (running || register === undefined || program.symbol(name) !== register.offset || register.access === 'wo') return undefined;
+  return result(session, vcpu, `lapic.${register.name.toLowerCase()}`, false);
+}
+
+function hovered(session: Session, vcpu: number, text: string, hex: boolean): Result {
+  const shown = result(session, vcpu, text, hex);
+  const { tree } = parse(text);
+  const register = tree.kind === 'name' && tree.path.length === 1 ? registerMeant(session, vcpu, tree.path[0] ?? '') : undefined;
+  if (register !== undefined) return { ...register, result: `${shown.result}: ${register.result}` };
+  // Of a number that stands there already, the other base is worth a look.
+  if (tree.kind !== 'constant' || typeof tree.value !== 'number' || tree.value < 10) return shown;
+  return { ...shown, result: `${formatValue(tree.value)} = ${tree.value}` };
 }
 
 export const evaluateHandlers: Handlers = {

@@ -4,7 +4,7 @@ import { DebuggerError } from '../debugger/error.ts';
 import type { Arguments } from './arguments.ts';
 import { edit } from './edit.ts';
 import type { Answer, Handlers } from './handler.ts';
-import { addressText } from './references.ts';
+import { addressText, addressWords } from './references.ts';
 import type { Session } from './session.ts';
 import { lineAddress } from './sources.ts';
 import { tellStop } from './stops.ts';
@@ -15,7 +15,7 @@ function gotoTargets(session: Session, args: Arguments): Answer<DebugProtocol.Go
   const line = client.ourLine(args.integer('line', { min: client.firstLine }));
   const found = lineAddress(session, args.record('source'), line);
   if (found === undefined) return { body: { targets: [] } };
-  const label = `line ${client.line(found.line)}, ${addressText(found.linear)}`;
+  const label = `line ${client.line(found.line)}, ${addressWords(found.linear)}`;
   return {
     body: {
       targets: [
@@ -33,13 +33,15 @@ function gotoTargets(session: Session, args: Arguments): Answer<DebugProtocol.Go
 function goTo(session: Session, args: Arguments): Answer {
   const it = session.standing;
   const vcpu = session.vcpuOf(args);
-  const linear = session.targets.get(args.integer('targetId'));
+  const target = session.targets.get(args.integer('targetId'));
   if (it.machine.end !== undefined) throw new DebuggerError('The machine has ended: it can only be gone back from here.');
-  const { csBase } = it.view.position(vcpu);
+  const { csBase, eip: from } = it.view.position(vcpu);
+  // A line of the source is meant where the vCPU is: application processors run a copy of the ROM's code.
+  const linear = it.program.sameCopy(target, (csBase + from) >>> 0);
   const eip = (linear - csBase) >>> 0;
   if (eip > 0xffff && !it.view.as(vcpu, ({ code32 }) => code32))
     throw new DebuggerError(
-      `vCPU${vcpu} cannot go on at ${addressText(linear)}: its CS begins at ${addressText(csBase)}, and IP has 16 bits.`,
+      `vCPU${vcpu} cannot go on at ${addressWords(linear)}: its CS begins at ${addressWords(csBase)}, and IP has 16 bits.`,
     );
   // What is told of the edit would come before the stop that makes the client ask again.
   edit(session, [{ kind: 'register', vcpu, name: 'eip', value: eip }]);
@@ -49,7 +51,7 @@ function goTo(session: Session, args: Arguments): Answer {
         reason: 'goto',
         vcpu,
         headline: 'EIP set',
-        sentence: `vCPU${vcpu} goes on at ${addressText(linear)}: EIP was set, and nothing executed.`,
+        sentence: `vCPU${vcpu} goes on at ${addressWords(linear)}: EIP was set, and nothing executed.`,
         breakpoints: [],
       }),
   };

@@ -7,7 +7,7 @@ import type { Arguments } from './arguments.ts';
 import { fromBase64, toBase64 } from './base64.ts';
 import { edit } from './edit.ts';
 import type { Answer, Handlers } from './handler.ts';
-import { addressText, placeOf } from './references.ts';
+import { addressText, addressWords, placeOf } from './references.ts';
 import type { Session } from './session.ts';
 
 /** More than this at once is not read: a client asks again for the rest. */
@@ -101,7 +101,12 @@ function writeMemory(session: Session, args: Arguments): Answer<DebugProtocol.Wr
   const inputs = inputsFor(it, place, bytes, partial);
   const mapped = inputs.reduce((sum, part) => sum + part.bytes.length, 0);
   if (mapped < bytes.length && !partial)
-    throw new DebuggerError(`Nothing was written: nothing is mapped at ${addressText(place.address + mapped)}.`);
+    throw new DebuggerError(`Nothing was written: nothing is mapped at ${addressWords(place.address + mapped)}.`);
+  const device = inputs.find(({ gpa }) => deviceByte(it, vcpuOf(session, place), gpa) !== undefined && !it.machine.memory.isBacked(gpa));
+  if (device !== undefined && !partial)
+    throw new DebuggerError(
+      `Nothing was written: ${addressWords(device.gpa)} is a device's. Its registers are set in the Variables view, or as lapic.tpr = 0x20.`,
+    );
   let written = 0;
   let after = (): void => {};
   for (const input of inputs) {

@@ -8,6 +8,9 @@ const HIGHEST = 2 ** 32 - 1;
 /** An address as DAP spells numbers: `0x000fff00`. */
 export const addressText = (address: number): string => `0x${address.toString(16).padStart(8, '0')}`;
 
+/** An address as sentences spell it: `000FFF00h`. */
+export const addressWords = (address: number): string => `${address.toString(16).toUpperCase().padStart(8, '0')}h`;
+
 export const referenceTo = (place: MemoryPlace): string =>
   place.space === 'physical' ? `phys:${addressText(place.address)}` : `lin@${place.vcpu}:${addressText(place.address)}`;
 
@@ -23,7 +26,7 @@ export function placeOf(reference: string, vcpu: number, vcpus: number, offset =
     throw new DebuggerError(`"${reference}" is no memory reference; right are phys:0xfee00300, lin@0:0x8000 and 0x8000.`);
   const address = base + offset;
   if (address < 0 || address > HIGHEST)
-    throw new DebuggerError(`${reference} ${offset < 0 ? '-' : '+'} ${Math.abs(offset)} is no address; they end at 0xffffffff.`);
+    throw new DebuggerError(`${reference} ${offset < 0 ? '-' : '+'} ${Math.abs(offset)} is no address; right are 0 to 0xffffffff.`);
   if (match[1] !== undefined) return { space: 'physical', address };
   const of = match[2] === undefined ? vcpu : Number(match[2]);
   if (of >= vcpus) throw new DebuggerError(`"${reference}" is of vCPU${of}; there are vCPU0 to vCPU${vcpus - 1}.`);

@@ -319,12 +319,14 @@ function trigger(text: string, program: Program): Trigger {
   }
 }
 
-/** `3` (only the third time), `>5`, `>=2`, `%10`. Throws a BreakpointError. `name`: what it is called where it was written. */
-export function parseHits(text: string, name = 'hits '): Hits {
+/** `3` (only the third time), `>5`, `>=2`, `%10`. Throws a BreakpointError. `alone`: it stands in a field of its own, not after `hits`. */
+export function parseHits(text: string, alone = false): Hits {
   const match = /^(==|>=|<=|>|<|=|%)?\s*([0-9]+)$/.exec(text.trim());
   const count = Number(match?.[2] ?? 0);
   if (!match || count < 1 || !Number.isSafeInteger(count))
-    return fail(`"${name}${text.trim()}" should be ${name}3, ${name}>5 or ${name}%10.`);
+    return fail(
+      alone ? `Hit count "${text.trim()}" should be 3, >5 or %10.` : `"hits ${text.trim()}" should be hits 3, hits >5 or hits %10.`,
+    );
   const operator = match[1] === undefined || match[1] === '=' ? '==' : (match[1] as Hits['operator']);
   return { operator, count };
 }

@@ -318,7 +318,7 @@ export class Breakpoints {
       const condition = both(own.condition, this.condition(wanted.condition));
       if (condition !== undefined) this.checked('condition', () => checkNames(condition, this.scope));
       const hitCondition = filled(wanted.hitCondition);
-      const hits = hitCondition === undefined ? own.hits : parseHits(hitCondition, 'hit count ');
+      const hits = hitCondition === undefined ? own.hits : parseHits(hitCondition, true);
       const log = this.log(wish, wanted);
       const named = found.kind === 'instruction' && found.named ? found.linear : undefined;
       const trigger = named === undefined ? found : { ...found, linear: this.withCopies(named) };

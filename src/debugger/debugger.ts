@@ -23,6 +23,7 @@ import { type Caller, type StepEnd, Stepper } from './control/stepper.ts';
 import { noCaller, plainStop, toldStop, waits } from './control/stops.ts';
 import { BreakpointEngine, type Hit } from './engine.ts';
 import { DebuggerError } from './error.ts';
+import { instructionWords } from './code/instruction-words.ts';
 import { explainEnded, explainHits, type StopContext } from './explain-stop.ts';
 import type { Host } from './host.ts';
 import { Session, type SessionStop } from './session.ts';
@@ -363,7 +364,8 @@ export class Debugger {
       program,
       profile: machine.profile,
       nowNs: machine.clock.nowNs,
-      position: (vcpu) => view.position(vcpu),
+      instruction: (vcpu) => instructionWords(view, program, vcpu),
+      register: (vcpu, name) => view.register(vcpu, name),
     };
   }
 
@@ -383,7 +385,7 @@ export class Debugger {
         return plainStop('step', 'Step back', this.view, this.program, vcpu);
       case 'start':
         return atStart === 'step'
-          ? toldStop('step', vcpu, 'Beginning of the recording', `vCPU${vcpu} has executed nothing before this since the recording began.`)
+          ? toldStop('step', vcpu, 'Nothing before', `vCPU${vcpu} has executed nothing before this since the recording began.`)
           : toldStop(
               'entry',
               vcpu,

@@ -391,15 +391,20 @@ function byIpi(t: Trigger, ipi: IpiRecord, exit: ExitRecord | undefined): Focus 
   return t.target === undefined && t.verdict === undefined && t.reason === undefined ? at() : undefined;
 }
 
+/** What an expression sees of an event: `vector`, and as `value` its error code; of what delivers nothing its value alone. */
+export function eventFocus(event: EventRecord): Focus {
+  const { kind, vcpu, value, detail } = event;
+  if (!VECTOR_EVENTS.includes(kind)) return { vcpu, value, event };
+  return { vcpu, vector: kind === EventKind.nmi ? 2 : value, value: detail, event };
+}
+
 function byEvent(t: Trigger, event: EventRecord): Focus | undefined {
   const { kind, vcpu, value, detail } = event;
   if (t.kind === 'apEntry') {
     const started = kind === EventKind.runState && vcpu !== 0 && (value & VRS.RUN) !== 0 && (detail & VRS.RUN) === 0;
     return started ? { vcpu } : undefined;
   }
-  const delivered = VECTOR_EVENTS.includes(kind);
-  const vector = kind === EventKind.nmi ? 2 : value;
-  if (t.kind === 'vector') return delivered && t.vector === vector ? { vcpu, vector, value: detail, event } : undefined;
-  if (t.kind !== 'event' || !t.kinds.includes(kind)) return undefined;
-  return delivered ? { vcpu, vector, value: detail, event } : { vcpu, value, event };
+  const focus = eventFocus(event);
+  if (t.kind === 'vector') return focus.vector === t.vector ? focus : undefined;
+  return t.kind === 'event' && t.kinds.includes(kind) ? focus : undefined;
 }

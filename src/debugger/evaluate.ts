@@ -68,6 +68,9 @@ function arithmetic(operator: string, a: number, b: number, column: number): num
   }
 }
 
+/** So many names are given as examples to one whose name is like none. */
+const SINGLE_NAMES = 12;
+
 /** What could have been meant by a path that names nothing: the parts of what it begins with, or else the kinds of names. */
 function whatThereIs(path: readonly string[], names: readonly string[]): string {
   for (let length = path.length - 1; length > 0; length--) {
@@ -75,8 +78,11 @@ function whatThereIs(path: readonly string[], names: readonly string[]): string 
     const parts = new Set(names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length).split('.')[0]));
     if (parts.size > 0) return ` ${prefix.slice(0, -1)} has: ${[...parts].join(', ')}.`;
   }
-  const plain = new Set(names.map((name) => (name.includes('.') ? `${name.split('.')[0]}.…` : name)));
-  return plain.size === 0 ? '' : ` Names are: ${[...plain].join(', ')}.`;
+  // Families first; of the single names a few show what kind they are.
+  const families = new Set(names.filter((name) => name.includes('.')).map((name) => `${name.split('.')[0]}.…`));
+  const single = names.filter((name) => !name.includes('.'));
+  const shown = [...families, ...single.slice(0, SINGLE_NAMES), ...(single.length > SINGLE_NAMES ? ['…'] : [])];
+  return shown.length === 0 ? '' : ` Names are: ${shown.join(', ')}.`;
 }
 
 class Evaluator {

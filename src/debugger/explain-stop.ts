@@ -14,9 +14,10 @@ import { Reason, Verdict } from '../machine/ledger/verdict.ts';
 import { eventWords, outcomeWords, requestName, verdictMark, verdictWords } from '../machine/ledger/words.ts';
 import type { Profile } from '../machine/profiles/profile.ts';
 import type { End } from '../machine/vmm/end.ts';
-import { Apic, apicRegisterAt, decodeFields } from '../machine/x86/apic.ts';
+import { VRS } from '../machine/vmm/runstate.ts';
+import { Apic, apicRegisterAt, decodeFields, DeliveryMode } from '../machine/x86/apic.ts';
 import { errorCodeWords, exceptionMnemonic, exceptionWords } from '../machine/x86/exceptions.ts';
-import { decodeIcr, icrFieldRows, icrSentence, icrWhat } from '../machine/x86/icr.ts';
+import { decodeIcr, icrFieldRows, icrMode, icrSentence, icrWhat } from '../machine/x86/icr.ts';
 import type { Program } from './code/program.ts';
 import { EXIT_GROUPS } from './constants.ts';
 import type { Hit } from './engine.ts';
@@ -27,6 +28,7 @@ import {
   explainExit,
   exitName,
   ipiSentence,
+  isTripleFault,
   lapicAccess,
   reasonWords,
   returned,
@@ -43,7 +45,10 @@ export interface StopContext {
   readonly program: Program;
   readonly profile: Profile;
   readonly nowNs: number;
-  position(vcpu: number): CodePosition;
+  /** The instruction that a vCPU is about to execute. */
+  instruction(vcpu: number): string;
+  /** A register of one vCPU; undefined for a name that is none. */
+  register(vcpu: number, name: string): number | undefined;
 }
 
 /** Which kind of breakpoint names the stop where several were hit at once: those that have a widget first. */
@@ -166,11 +171,11 @@ export function lastStore(ledger: LedgerReader, vcpu: number, offset: number, be
   return undefined;
 }
 
-/** Which IPI started a vCPU last, before an IPI. */
-function startedBy(ledger: LedgerReader, vcpu: number, before: number): IpiRecord | undefined {
+/** Which IPI of a mode reached a vCPU last, before an IPI. */
+function lastOf(mode: DeliveryMode, ledger: LedgerReader, vcpu: number, before: number): IpiRecord | undefined {
   for (let n = before - 1; n >= ledger.firstIpi; n--) {
     const ipi = ledger.ipiAt(n);
-    if (ipi !== undefined && (ipi.icrLow & 0x700) === 0x600 && ipi.targets[vcpu]?.verdict === Verdict.reached) return ipi;
+    if (ipi !== undefined && icrMode(ipi.icrLow) === mode && ipi.targets[vcpu]?.verdict === Verdict.reached) return ipi;
   }
   return undefined;
 }
@@ -182,14 +187,20 @@ function causeRows(ipi: IpiRecord, context: StopContext): Row[] {
   const say = (text: string): void => {
     rows.push([rows.length === 0 ? 'Cause' : '', text]);
   };
-  for (const { vcpu, verdict, reason } of ipi.targets) {
+  for (const target of ipi.targets) {
+    const { vcpu, verdict, reason } = target;
     if (verdict !== Verdict.refused) continue;
-    const start = startedBy(ledger, vcpu, ipi.number);
+    const start = lastOf(DeliveryMode.STARTUP, ledger, vcpu, ipi.number);
     const started = start === undefined ? '' : ` It started at ${hex(start.icrLow & 0xff, 2)}00:0000 (i#${start.number}).`;
     if (reason === Reason.softwareDisabled) {
       const store = lastStore(ledger, vcpu, Apic.SVR, ipi.exit || undefined);
-      if (store !== undefined) say(`SVR of vCPU${vcpu} was last written at ${placeRow(program, store)} (e#${store.number}).`);
+      const init = lastOf(DeliveryMode.INIT, ledger, vcpu, ipi.number);
+      if (init !== undefined && store !== undefined && init.exit > store.number)
+        say(`INIT reset SVR of vCPU${vcpu} (i#${init.number}, ${placeRow(program, init)}), and it was not written since.`);
+      else if (store !== undefined) say(`SVR of vCPU${vcpu} was last written at ${placeRow(program, store)} (e#${store.number}).`);
       else if (ledger.firstExit === 1) say(`SVR of vCPU${vcpu} was never written.${started}`);
+    } else if (reason === Reason.notWaitingForSipi && target.detail === VRS.HALT) {
+      say(`vCPU${vcpu} has got no INIT: it waits for a SIPI only after one.`);
     } else if ((reason === Reason.alreadyRunning || reason === Reason.notWaitingForSipi) && start !== undefined) {
       say(`vCPU${vcpu} was started before by i#${start.number}, ${placeRow(program, start)}.`);
     }
@@ -224,7 +235,7 @@ function exitRow(exit: ExitRecord, profile: Profile): string {
   const answer = returned(exit);
   if (answer !== '') parts.push(exit.device === '' ? answer : `${exit.device} ${answer}`);
   if (exit.finalCode !== exit.code) parts.push(`userspace: ${exitName(exit.finalCode)}`);
-  if (exit.outcome !== Outcome.open) parts.push(outcomeWords(exit.outcome));
+  if (exit.outcome !== Outcome.open) parts.push(isTripleFault(exit) ? 'VM ended' : outcomeWords(exit.outcome));
   return parts.join(' → ');
 }
 
@@ -234,7 +245,8 @@ function lostSentence(ipi: IpiRecord): string {
   const got = ipi.targets.some(({ verdict }) => verdict === Verdict.reached || verdict === Verdict.merged);
   const sentence = ipiSentence(ipi);
   if (!lost || got) return sentence;
-  return `${icrWhat(decodeIcr(ipi.icrLow, ipi.icrHigh))} reached nobody: ${lower(sentence.slice(sentence.indexOf(';') + 2))}`;
+  const fate = lower(sentence.slice(sentence.indexOf(';') + 2));
+  return `${icrWhat(decodeIcr(ipi.icrLow, ipi.icrHigh))} ${fate.startsWith('not sent:') ? 'was' : 'reached nobody:'} ${fate}`;
 }
 
 const recordRow = (parts: readonly string[], timeNs: number, vcpu: number): Row => [
@@ -246,6 +258,24 @@ interface Cause {
   readonly exit?: ExitRecord | undefined;
   readonly ipi?: IpiRecord | undefined;
   readonly event?: EventRecord | undefined;
+}
+
+const PAGE_FAULT = 14;
+
+/** Does the error code say something? That of a page fault does even if it is 0. */
+const hasCode = ({ value, detail }: EventRecord): boolean => detail > 0 || (value === PAGE_FAULT && detail === 0);
+
+/** The linear address of a page fault, which CR2 holds right after it. */
+const faultAddress = ({ kind, value, vcpu }: EventRecord, context: StopContext): number | undefined =>
+  kind === EventKind.exception && value === PAGE_FAULT ? context.register(vcpu, 'cr2') : undefined;
+
+/** `#GP, general protection; error code 0018h: selector 0018 in the GDT`. */
+function exceptionSentence(event: EventRecord, page?: number): string {
+  const { value, detail } = event;
+  const words = exceptionWords(value);
+  const at = page === undefined ? '' : ` at ${hex(page, 8)}h`;
+  const code = hasCode(event) ? `; error code ${hex(detail, 4)}h: ${errorCodeWords(value, detail)}` : '';
+  return `${exceptionMnemonic(value)}${words === '' ? '' : `, ${words}`}${at}${code}`;
 }
 
 function detailsOf({ exit, ipi, event }: Cause, context: StopContext): string {
@@ -265,8 +295,9 @@ function detailsOf({ exit, ipi, event }: Cause, context: StopContext): string {
   else if (ipi) rows.push(['ICR', `${hex(ipi.icrLow, 8)}, ${hex(ipi.icrHigh, 8)}   ${icrSentence(ipi.icrLow, ipi.icrHigh)}`]);
   if (event?.kind === EventKind.exception) {
     rows.push(['Vector', `${hex(event.value, 2)}   ${exceptionMnemonic(event.value)} ${exceptionWords(event.value)}`.trimEnd()]);
-    if (event.detail >= 0 && event.detail !== 0)
-      rows.push(['Code', `${hex(event.detail, 4)}   ${errorCodeWords(event.value, event.detail)}`]);
+    if (hasCode(event)) rows.push(['Code', `${hex(event.detail, 4)}   ${errorCodeWords(event.value, event.detail)}`]);
+    const page = faultAddress(event, context);
+    if (page !== undefined) rows.push(['CR2', hex(page, 8)]);
   }
   if (ipi) {
     rows.push(['', ''], ...targetRows(ipi));
@@ -298,19 +329,14 @@ function exceptionId(hit: Hit, { exit, ipi, event }: Cause): string {
 function sentenceOf(hit: Hit, { exit, ipi, event }: Cause, context: StopContext): string {
   const refused = ipi?.targets.some(({ verdict }) => verdict === Verdict.refused || verdict === Verdict.notSent) === true;
   if (ipi && refused && hit.kind !== 'data') return lostSentence(ipi);
+  if (ipi && hit.filter === 'lost-ipi') return `${icrSentence(ipi.icrLow, ipi.icrHigh)} reached nobody: no vCPU is addressed.`;
   if (exit) return explainExit(exit, ipi);
   if (ipi) return ipiSentence(ipi);
-  if (event?.kind === EventKind.exception) {
-    const words = exceptionWords(event.value);
-    const code = event.detail > 0 ? `; error code ${hex(event.detail, 4)}h: ${errorCodeWords(event.value, event.detail)}` : '';
-    return `vCPU${event.vcpu} raised ${exceptionMnemonic(event.value)}${words === '' ? '' : `, ${words}`}${code}.`;
-  }
+  if (event?.kind === EventKind.exception) return `vCPU${event.vcpu} raised ${exceptionSentence(event, faultAddress(event, context))}.`;
   if (event) return `vCPU${event.vcpu} ${eventWords(event)}.`;
   const { focus } = hit;
   if (focus.vector !== undefined) return `vCPU${focus.vcpu} was delivered ${exceptionMnemonic(focus.vector)}.`;
-  const at = context.position(focus.vcpu);
-  const place = context.program.placeAt(linearOf(at));
-  const what = place === undefined ? `the instruction at ${hex(linearOf(at), 8)}h` : place.text.replace(/\s+/g, ' ');
+  const what = context.instruction(focus.vcpu);
   return hit.kind === 'apEntry'
     ? `vCPU${focus.vcpu} was started, and is about to execute ${what}.`
     : `vCPU${focus.vcpu} is about to execute ${what}.`;
@@ -337,7 +363,9 @@ function headlineOf(hit: Hit, { exit, ipi, event }: Cause): string {
     return `${upper(what)}${number}`;
   }
   if (event)
-    return event.kind === EventKind.exception ? `${exceptionMnemonic(event.value)} ${exceptionWords(event.value)}` : eventWords(event);
+    return event.kind === EventKind.exception
+      ? `${exceptionMnemonic(event.value)} ${exceptionWords(event.value)}`
+      : upper(eventWords(event));
   return { apEntry: 'AP entry', source: 'Breakpoint', instruction: 'Instruction breakpoint' }[hit.kind as string] ?? hit.breakpoint.text;
 }
 
@@ -374,6 +402,38 @@ export function explainHits(hits: readonly Hit[], context: StopContext): Stop {
   };
 }
 
+/** The exception whose delivery ended in a triple fault. */
+function undelivered(end: End, ledger: LedgerReader): EventRecord | undefined {
+  if (end.kind !== 'suspended' || end.how !== 'tripleFault') return undefined;
+  for (let n = ledger.eventCount; n >= ledger.firstEvent && n > 0; n--) {
+    const event = ledger.eventAt(n);
+    if (event?.vcpu === end.vcpu && event.kind === EventKind.exception) return linearOf(event) === linearOf(end) ? event : undefined;
+  }
+  return undefined;
+}
+
+/** What the guest did last that ended the machine: the exception that could not be delivered, the write that reset it. */
+function endCause(end: End, { ledger, program }: StopContext): Row[] {
+  const event = undelivered(end, ledger);
+  if (event !== undefined) return [['Cause', `${exceptionSentence(event)} (event ${event.number})`]];
+  if (end.kind !== 'suspended' || (end.how !== 'reset' && end.how !== 'poweroff')) return [];
+  for (let n = end.exit - 1; n >= ledger.firstExit && n > 0; n--) {
+    const exit = ledger.exitAt(n);
+    if (exit?.vcpu !== end.vcpu || !exit.write) continue;
+    return [
+      ['Cause', `${whatExit(exit)} (e#${exit.number})`],
+      ['', `at ${placeRow(program, exit)}`],
+    ];
+  }
+  return [];
+}
+
+function endSentence(end: End, ledger: LedgerReader): string {
+  const event = undelivered(end, ledger);
+  const sentence = explainEnd(end);
+  return event === undefined ? sentence : `${withoutStop(sentence)}: ${exceptionMnemonic(event.value)} could not be delivered.`;
+}
+
 /** The machine has ended: always with a widget. */
 export function explainEnded(end: End, context: StopContext): Stop {
   const { ledger, program } = context;
@@ -395,11 +455,13 @@ export function explainEnded(end: End, context: StopContext): Stop {
         .map((line): Row => [line.slice(0, LABEL).trimEnd(), line.slice(LABEL)]),
     );
   else rows.push(['Record', `t ${time(end.timeNs)} · ${bsp(end.vcpu)}`], ['At', placeRow(program, end)]);
-  const exception: Exception = { id: endWords(end), sentence: explainEnd(end), details: aligned(rows).replace(/\n+$/, '') };
+  const cause = endCause(end, context);
+  if (cause.length > 0) rows.push(['', ''], ...cause);
+  const exception: Exception = { id: endWords(end), sentence: endSentence(end, ledger), details: aligned(rows).replace(/\n+$/, '') };
   return {
     reason: 'end',
     vcpu: end.vcpu,
-    headline: upper(withoutStop(`${endWords(end)}${exit ? ` e#${exit.number}` : ''}`)),
+    headline: upper(withoutStop(`${endWords(end)}${exit ? ` · e#${exit.number}` : ''}`)),
     sentence: exception.sentence,
     breakpoints: [],
     exception,

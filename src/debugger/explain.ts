@@ -10,7 +10,7 @@ import { Reason, Verdict } from '../machine/ledger/verdict.ts';
 import { evidenceWords, exitCodeName, outcomeWords, reachedWords, runStateName, whyWords } from '../machine/ledger/words.ts';
 import type { End } from '../machine/vmm/end.ts';
 import { APIC_BASE_ADDRESS, APIC_PAGE_SIZE, Apic, apicRegisterAt } from '../machine/x86/apic.ts';
-import { SuspendHow } from '../machine/vmm/runstate.ts';
+import { SuspendHow, VRS } from '../machine/vmm/runstate.ts';
 import { decodeIcr, icrSentence, icrWhat } from '../machine/x86/icr.ts';
 import { MSR_NAMES } from './registers.ts';
 
@@ -68,6 +68,13 @@ export const msrName = (msr: number): string => {
   return h(msr, 1);
 };
 
+/** What a vCPU does that leaves the guest because of its run state. */
+function runStateWords(bits: number): string {
+  if (bits & VRS.PEND_INIT) return 'takes an INIT';
+  if ((bits & VRS.INIT) === 0) return bits & VRS.RUN ? 'has its run state looked at' : 'has not been started';
+  return bits & VRS.PEND_SIPI ? 'takes a SIPI' : 'waits for a SIPI';
+}
+
 /** What the guest did: `vCPU0 stored 000C4500h to ICR_LO: INIT to all excluding self`. Without a full stop. */
 export function whatExit(exit: ExitRecord, ipi?: IpiRecord): string {
   const who = `vCPU${exit.vcpu}`;
@@ -105,7 +112,7 @@ export function whatExit(exit: ExitRecord, ipi?: IpiRecord): string {
     case ExitCode.PAUSE:
       return `${who} executed PAUSE`;
     case ExitCode.RUN_STATE:
-      return `${who} left the guest to have its run state handled, ${runStateName(exit.address)}`;
+      return `${who} ${runStateWords(exit.address)} (run state ${runStateName(exit.address)})`;
     case ExitCode.SUSPENDED:
       return isTripleFault(exit) ? `${who} shut down` : `${who} saw that the VM is suspended`;
     case ExitCode.IOAPIC_EOI:

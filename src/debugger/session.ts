@@ -2,7 +2,7 @@
  * Runs a machine until something is worth stopping for: a breakpoint, the machine's end, or a limit. Observers can be told of every exit and IPI as
  * it is finished.
  */
-import { EventKind, type EventRecord, type ExitRecord, type IpiRecord, type LedgerReader } from '../machine/ledger/records.ts';
+import { EventKind, type EventRecord, type ExitRecord, type IpiRecord, type LedgerReader, Outcome } from '../machine/ledger/records.ts';
 import type { End } from '../machine/vmm/end.ts';
 import { VRS } from '../machine/vmm/runstate.ts';
 import { RunStop } from '../machine/vmm/schedule.ts';
@@ -126,10 +126,17 @@ export class Session {
   }
   /** The machine has gone back: exits have the same numbers when they happen again. */
   wentBack(): void {
-    const { exitCount } = this.machine.ledger;
-    for (const [vcpu, number] of this.seen.entries()) this.seen[vcpu] = Math.min(number ?? 0, exitCount);
+    this.catchUp();
     this.hits = [];
     this.delivery = undefined;
+  }
+  /** Exits that have happened are not looked at again, whether anybody has looked at them or not; those still being handled are yet to come. */
+  private catchUp(): void {
+    const { ledger, vcpuCount } = this.machine;
+    for (let vcpu = 0; vcpu < vcpuCount; vcpu++) {
+      const newest = ledger.newestExit(vcpu);
+      this.seen[vcpu] = ledger.exitAt(newest)?.outcome === Outcome.open ? newest - 1 : newest;
+    }
   }
 
   /**
@@ -220,6 +227,7 @@ export class Session {
 
   /** Only those observers that somebody needs, for each costs a record. */
   private observe(): void {
+    this.catchUp();
     const { engine, machine, watchers, deliveriesTo } = this;
     const { ledger, observers } = machine;
     const found = (all: readonly Hit[]): void => {

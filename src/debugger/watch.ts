@@ -170,7 +170,7 @@ export function watchableAt(address: number, bytes: number): Watchable {
       access: ACCESSES[register.access],
     };
   }
-  return fail(`${range(address, bytes)} is memory, or no device that can be watched; ${ONLY_DEVICES}.`);
+  return fail(`${range(address, bytes)} is no device's register; ${ONLY_DEVICES}.`);
 }
 
 /** '' when all bytes lie in one register's 16; else the names of the registers there. */

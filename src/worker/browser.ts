@@ -40,6 +40,9 @@ const isAssets = (message: unknown): message is Assets =>
 
 let session: Promise<(message: unknown) => void> | undefined;
 scope.onmessage = ({ data }) => {
-  if (isAssets(data)) session ??= open(data);
-  else void session?.then((receive) => receive(data));
+  if (isAssets(data)) {
+    session ??= open(data);
+    // Whoever started the worker is told, as of any other error in it.
+    session.catch((error: unknown) => scope.reportError(error));
+  } else void session?.then((receive) => receive(data)).catch(() => {});
 };

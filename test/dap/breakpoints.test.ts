@@ -89,9 +89,16 @@ describe('a breakpoint on an instruction', () => {
     });
     expect(breakpoint).toMatchObject({ verified: true, instructionReference: '0xfffff04f' });
     expect(await proceed(client)).toMatchObject({ reason: 'instruction breakpoint', hitBreakpointIds: [breakpoint?.id] });
-    expect(await client.refused('setInstructionBreakpoints', { breakpoints: [{ instructionReference: 'here' }] })).toMatch(
-      /no memory reference/,
-    );
+  });
+  test('that cannot be takes none of the others along: editors send those of other sessions as well', async () => {
+    const client = await standing();
+    const [foreign, none, ours] = await set(client, 'setInstructionBreakpoints', {
+      breakpoints: [{ instructionReference: '0x7fff12345678' }, { instructionReference: 'here' }, { instructionReference: '0xfffff04f' }],
+    });
+    expect(foreign).toMatchObject({ verified: false, message: expect.stringContaining('no memory reference') });
+    expect(none).toMatchObject({ verified: false, message: expect.stringContaining('no memory reference') });
+    expect(ours).toMatchObject({ verified: true, instructionReference: '0xfffff04f' });
+    expect(await proceed(client)).toMatchObject({ reason: 'instruction breakpoint', hitBreakpointIds: [ours?.id] });
   });
 });
 
@@ -189,6 +196,11 @@ describe('a data breakpoint', () => {
     const { scopes } = (await client.ask('scopes', { frameId: frame?.id })) as { scopes: { name: string; variablesReference: number }[] };
     const general = scopes.find(({ name }) => name === 'General')?.variablesReference;
     expect(await info(client, { variablesReference: general, name: 'EAX' })).toMatchObject({ dataId: null });
+    const apic = scopes.find(({ name }) => name === 'Local APIC')?.variablesReference;
+    expect(await info(client, { variablesReference: apic, name: 'IRR' })).toMatchObject({
+      dataId: null,
+      description: 'IRR is several registers: expand it, and watch one of them.',
+    });
   });
 });
 

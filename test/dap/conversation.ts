@@ -53,10 +53,10 @@ export class Conversation {
     this.received.push(message);
     if (message.seq !== this.lastSeq + 1) problems.push(`seq is ${message.seq} after ${this.lastSeq}`);
     this.lastSeq = message.seq;
-    if (problems.length === 0) {
-      if (message.type === 'response') this.response(message, problems);
-      if (message.type === 'event') this.event(message, problems);
-    }
+    // An answer is one even if its form is wrong; what it says counts only when that is right.
+    const wellFormed = problems.length === 0;
+    if (message.type === 'response') this.response(message, wellFormed, problems);
+    if (message.type === 'event' && wellFormed) this.event(message, problems);
     this.problems.push(...problems.map((problem) => `${problem}\n    in ${JSON.stringify(message).slice(0, 400)}`));
   }
 
@@ -71,7 +71,7 @@ export class Conversation {
     return [...this.problems, ...this.unanswered.map((command) => `${command} was never answered`)];
   }
 
-  private response(message: Message, problems: string[]): void {
+  private response(message: Message, wellFormed: boolean, problems: string[]): void {
     const request = this.requests.get(message['request_seq'] as number);
     if (request === undefined) {
       problems.push(`answers the request ${message['request_seq']}, which was never sent`);
@@ -80,7 +80,7 @@ export class Conversation {
     if (request.answered) problems.push(`is a second answer to the request ${message['request_seq']}`);
     request.answered = true;
     if (request.command !== message['command']) problems.push(`answers ${message['command']} where ${request.command} was asked`);
-    if (message['success'] !== true) return;
+    if (message['success'] !== true || !wellFormed) return;
     if (request.command === 'initialize') this.initialized = true;
     this.rules(request, (message['body'] ?? {}) as Record<string, unknown>, problems);
   }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Body, Client, sample } from './client.ts';
+import { bootrom, file } from './guest.ts';
 
 const icrlo = { program: sample('icrlo'), seed: 42, cpus: 4 };
 type Variable = {
@@ -210,6 +211,43 @@ describe('a value that is set', () => {
 });
 
 describe('an expression', () => {
+  test('that names memory in the local APIC is its register, decoded', async () => {
+    const client = await atInit();
+    expect(await evaluate(client, '[LAPIC+ICR_LO]', { context: 'hover' })).toMatchObject({
+      result: '000C4500  INIT to all excluding self',
+      memoryReference: 'phys:0xfee00300',
+    });
+    expect(await evaluate(client, 'dword [0xFEE00304]')).toMatchObject({ result: '00000000h' });
+    expect(await evaluate(client, '[LAPIC+ICR_LO],d')).toMatchObject({ result: String(0xc4500) });
+  });
+
+  test('sees the exception that has stopped the machine', async () => {
+    const client = Client.inProcess();
+    const program = file('fault.asm', bootrom('  int 13'));
+    await client.launched({ program, cpus: 1 }, () => client.ask('setExceptionBreakpoints', { filters: ['guest-exception'] }));
+    await client.ask('evaluate', { expression: 'idtr.limit = 0', context: 'repl' });
+    await client.ask('continue', { threadId: 1 });
+    expect(await client.next('stopped')).toMatchObject({ reason: 'exception', description: '#GP general protection' });
+    expect(await evaluate(client, 'vector')).toMatchObject({ result: '0Dh' });
+    expect(await evaluate(client, 'value')).toMatchObject({ result: '00000000h' });
+  });
+
+  test('under the mouse may be a number, the offset of a register, a label with its colon, or a local one', async () => {
+    const client = await atInit();
+    const hover = async (expression: string, line: number): Promise<unknown> =>
+      (await evaluate(client, expression, { context: 'hover', line, source: { path: icrlo.program } }))['result'];
+    expect(await hover('0x000C4500', 41)).toBe('C4500h = 804096');
+    expect(await hover('9', 41)).toBe('9');
+    expect(await hover('ICR_LO', 41)).toBe('00000300h: 000C4500  INIT to all excluding self');
+    expect(await hover('EOI', 94)).toBe('000000B0h');
+    expect(await hover('LAPIC', 41)).toBe('FEE00000h');
+    expect(await hover('wake_aps:', 39)).toBe('FFFFF04Fh');
+    expect(await hover('.wait:', 50)).toBe('FFFFF08Bh');
+    expect(await hover('.wait', 51)).toBe('FFFFF08Bh');
+    expect(await hover('.wait', 163)).toBe('FFFFF1E5h');
+    expect(await client.refused('evaluate', { expression: '.wait', context: 'hover' })).toMatch(/"\."/);
+  });
+
   test('is shown decoded, with its fields below it', async () => {
     const client = await atInit();
     const icr = await evaluate(client, 'lapic.icr_lo', { context: 'watch' });
@@ -365,7 +403,7 @@ describe('memory', () => {
     const client = await atInit();
     expect(await client.refused('writeMemory', { memoryReference: 'phys:0xfffff000', data: 'AQID' })).toMatch(/FFFFF000h is ROM/);
     expect(await client.refused('writeMemory', { memoryReference: 'phys:0xfee00300', data: 'AQID' })).toMatch(
-      /no memory at guest-physical address FEE00300h/,
+      /^Nothing was written: FEE00300h is a device's\./,
     );
     expect(await client.ask('writeMemory', { memoryReference: 'phys:0xfffff000', data: 'AQID', allowPartial: true })).toEqual({
       bytesWritten: 0,

@@ -20,8 +20,8 @@ describe('a memory reference', () => {
   test('takes an offset, and stays an address', () => {
     expect(placeOf('phys:0xfee00300', 0, 1, 4)).toEqual({ space: 'physical', address: 0xfee00304 });
     expect(placeOf('0x10', 0, 1, -16)).toEqual({ space: 'linear', vcpu: 0, address: 0 });
-    expect(() => placeOf('0x10', 0, 1, -17)).toThrow('0x10 - 17 is no address; they end at 0xffffffff.');
-    expect(() => placeOf('0xffffffff', 0, 1, 1)).toThrow('0xffffffff + 1 is no address; they end at 0xffffffff.');
+    expect(() => placeOf('0x10', 0, 1, -17)).toThrow('0x10 - 17 is no address; right are 0 to 0xffffffff.');
+    expect(() => placeOf('0xffffffff', 0, 1, 1)).toThrow('0xffffffff + 1 is no address; right are 0 to 0xffffffff.');
   });
 
   test('that is none is refused with what would be right', () => {

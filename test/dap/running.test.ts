@@ -129,7 +129,7 @@ describe('setting where a vCPU goes on', () => {
     );
     expect(stopped).toMatchObject({ reason: 'breakpoint' });
     const { targets } = (await client.ask('gotoTargets', { source: { path: icrlo.program }, line: 43 })) as { targets: { id: number }[] };
-    expect(targets).toMatchObject([{ line: 43, label: 'line 43, 0xfffff05e' }]);
+    expect(targets).toMatchObject([{ line: 43, label: 'line 43, FFFFF05Eh' }]);
     expect(await go(client, 'goto', { threadId: 1, targetId: targets[0]?.id })).toMatchObject({ reason: 'goto', threadId: 1 });
     expect(await top(client, 1)).toMatchObject({ line: 43 });
     await go(client, 'stepIn', { threadId: 1 });
@@ -140,6 +140,18 @@ describe('setting where a vCPU goes on', () => {
     );
   });
 
+  test('goes to the line in the copy of the code that the processor runs', async () => {
+    const client = Client.inProcess();
+    const { threadId } = (await client.launched({ ...icrlo, stopOnEntry: false }, () =>
+      client.ask('setBreakpoints', { source: { path: icrlo.program }, breakpoints: [{ line: 107 }] }),
+    )) as { threadId: number };
+    const { targets } = (await client.ask('gotoTargets', { source: { path: icrlo.program }, line: 106 })) as { targets: { id: number }[] };
+    expect(await go(client, 'goto', { threadId, targetId: targets[0]?.id })).toMatchObject({ reason: 'goto', threadId });
+    expect(await top(client, threadId)).toMatchObject({ line: 106, instructionPointerReference: `lin@${threadId - 1}:0x00008006` });
+    await go(client, 'stepIn', { threadId });
+    expect(await top(client, threadId)).toMatchObject({ line: 107 });
+  });
+
   test('is refused where the segment does not reach, and where there is no code', async () => {
     const client = Client.inProcess();
     await client.launched({ program: file('reach.asm', bootrom('  jmp $')), cpus: 1 });
@@ -148,7 +160,7 @@ describe('setting where a vCPU goes on', () => {
     await other.launched({ ...icrlo, stopOnEntry: false, stopOnApEntry: true });
     const { targets } = (await other.ask('gotoTargets', { source: { path: icrlo.program }, line: 41 })) as { targets: { id: number }[] };
     expect(await other.refused('goto', { threadId: 4, targetId: targets[0]?.id })).toMatch(
-      /^vCPU3 cannot go on at 0xfffff04f: its CS begins at 0x00009000/,
+      /^vCPU3 cannot go on at FFFFF04Fh: its CS begins at 00009000h/,
     );
   });
 });

@@ -143,7 +143,7 @@ describe('conditions, hit counts and log messages', () => {
     expect(problem({ condition: 'eax == ' })).toBe('In the condition, column 8: Expected a value, found the end.');
     expect(problem({ condition: 'eaz == 1' })).toBe('In the condition, column 1: There is no "eaz". Did you mean eax?');
     expect(problem({ condition: 'ioapic.redtb[2] == 1' })).toMatch(/Did you mean ioapic\.redtbl\[\d\]\?/);
-    expect(problem({ hitCondition: 'often' })).toBe('"hit count often" should be hit count 3, hit count >5 or hit count %10.');
+    expect(problem({ hitCondition: 'often' })).toBe('Hit count "often" should be 3, >5 or %10.');
     expect(problem({ logMessage: 'a {eaz}' })).toBe('In the log message, column 4: There is no "eaz". Did you mean eax?');
     expect(problem({ logMessage: 'a {eax' })).toBe('In the log message, column 3: The expression after "{" has no closing "}".');
   });
@@ -389,8 +389,8 @@ describe('what can be watched', () => {
   });
   it('is no memory, no processor register, no value and no hole', () => {
     const devices = 'only device registers can be watched: of the local APIC and the I/O APIC, MSRs (msr:0x1B) and ports (io:0x80)';
-    expect(message(() => breakpoints.watchableAt(0x500, 1))).toBe(`00000500h is memory, or no device that can be watched; ${devices}.`);
-    expect(message(() => breakpoints.watchableAt(0xfffff000, 4))).toMatch(/^FFFFF000h to FFFFF003h is memory/);
+    expect(message(() => breakpoints.watchableAt(0x500, 1))).toBe(`00000500h is no device's register; ${devices}.`);
+    expect(message(() => breakpoints.watchableAt(0xfffff000, 4))).toMatch(/^FFFFF000h to FFFFF003h is no device's register/);
     expect(message(() => breakpoints.watchable('eax'))).toBe(`eax is a processor register; ${devices}.`);
     expect(message(() => breakpoints.watchable('cs.base'))).toMatch(/cs\.base is a processor register/);
     expect(message(() => breakpoints.watchable('zf'))).toMatch(/zf is a processor flag/);

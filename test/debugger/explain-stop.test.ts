@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { instructionWords } from '../../src/debugger/code/instruction-words.ts';
 import { explainEnded, explainHits, type StopContext } from '../../src/debugger/explain-stop.ts';
 import type { Stop } from '../../src/debugger/stop.ts';
 import { type Rig, codeRig, sampleRig } from './breakpoint-rig.ts';
@@ -8,7 +9,8 @@ const contextOf = ({ machine, program, view }: Rig): StopContext => ({
   program,
   profile: machine.profile,
   nowNs: view.nowNs,
-  position: (vcpu) => view.position(vcpu),
+  instruction: (vcpu) => instructionWords(view, program, vcpu),
+  register: (vcpu, name) => view.register(vcpu, name),
 });
 
 /** The next stop, explained. */
@@ -66,6 +68,87 @@ describe('a lost IPI', () => {
   });
 });
 
+describe('a SIPI without INIT', () => {
+  it('is told with what it needed', () => {
+    const rig = codeRig(
+      `start32:
+        mov ax, 0x10
+        mov ds, ax
+        mov dword [0xFEE00310], 0x01000000
+        mov dword [0xFEE00300], 0x00004608
+        jmp $`,
+      2,
+    );
+    rig.breakpoints.setFilters([{ filter: 'lost-ipi' }]);
+    expect(next(rig).exception?.details).toContain('Cause    vCPU1 has got no INIT: it waits for a SIPI only after one.');
+  });
+});
+
+describe('an IPI to nobody', () => {
+  it('is said to address nobody', () => {
+    const rig = codeRig(`start32:
+        mov ax, 0x10
+        mov ds, ax
+        mov dword [0xFEE00310], 0x09000000
+        mov dword [0xFEE00300], 0x00004040
+        jmp $`);
+    rig.breakpoints.setFilters([{ filter: 'lost-ipi' }]);
+    expect(next(rig).sentence).toBe('FIXED 40 to APIC ID 09 reached nobody: no vCPU is addressed.');
+  });
+});
+
+describe('an interrupt for a local APIC that INIT has disabled', () => {
+  it('is told with that INIT, though SVR was written before it', () => {
+    const rig = codeRig(
+      `start32:
+        mov ax, 0x10
+        mov ds, ax
+        mov esi, entry
+        mov edi, 0x8000
+        mov es, ax
+        mov ecx, entry_end-entry
+        rep movsb
+        mov dword [0xFEE00310], 0x01000000
+        mov dword [0xFEE00300], 0x00004500
+        mov dword [0xFEE00300], 0x00004608
+.wait:  cmp byte [0x500], 1
+        jne .wait
+        mov dword [0xFEE00300], 0x00004500  ; again
+        mov ecx, 10000
+        loop $
+        mov dword [0xFEE00300], 0x00004040
+        jmp $
+bits 16
+entry:  o32 lgdt [cs:pointer-entry]
+        mov eax, cr0
+        or al, 1
+        mov cr0, eax
+        jmp dword 8:flat
+pointer: dw 23
+        dd gdt
+entry_end:
+bits 32
+flat:   mov ax, 0x10
+        mov ds, ax
+        mov dword [0xFEE000F0], 0x1FF
+        mov byte [0x500], 1
+        jmp $`,
+      2,
+    );
+    rig.breakpoints.setFilters([{ filter: 'lost-ipi' }]);
+    expect(next(rig).exception?.details).toMatch(
+      /^Cause {4}INIT reset SVR of vCPU1 \(i#3, test\.asm:[0-9]+ {3}mov dword .*\), and it was not written since\.$/m,
+    );
+  });
+});
+
+describe('an IPI that is not sent', () => {
+  it('is said not to be sent, and not to have reached nobody', () => {
+    const [stop] = stops(['lost-ipi'], 'illumos-2020-10') as [Stop];
+    expect(stop.sentence).toMatch(/^INIT was not sent: /);
+  });
+});
+
 describe('an end', () => {
   it('of the host shows the panic and its call chain, then the exit', () => {
     const end = stops(['stuck'], 'illumos-2020-10').at(-1) as Stop;
@@ -81,6 +164,29 @@ describe('an end', () => {
   });
 });
 
+describe('an end by the guest', () => {
+  const ended = (code: string): Stop => {
+    const rig = codeRig(`start32:\n${code}\n  jmp $`);
+    let stop: Stop;
+    do stop = next(rig);
+    while (stop.reason !== 'end');
+    return stop;
+  };
+
+  it('by a triple fault shows the exception that could not be delivered', () => {
+    const { exception } = ended('  lidt [cs:none]\n  ud2\nnone: dw 0\n  dd 0');
+    expect(exception?.id).toBe('triple fault');
+    expect(exception?.sentence).toBe('Triple fault on vCPU0: #UD could not be delivered.');
+    expect(exception?.details).toMatch(/^At {7}test\.asm:[0-9]+ {3}ud2$/m);
+    expect(exception?.details).toMatch(/^Cause {4}#UD, invalid opcode \(event 1\)$/m);
+  });
+  it('by a reset shows the write that did it', () => {
+    const { exception } = ended('  mov al, 6\n  mov dx, 0xCF9\n  out dx, al');
+    expect(exception?.id).toBe('reset');
+    expect(exception?.details).toMatch(/^Cause {4}vCPU0 wrote 06h to port CF9h \(e#[0-9]+\)\n {9}at test\.asm:[0-9]+ {3}out dx, al$/m);
+  });
+});
+
 describe("the guest's own exception", () => {
   it('is named, with its error code decoded', () => {
     const rig = codeRig(`start32:
@@ -91,5 +197,27 @@ describe("the guest's own exception", () => {
     const stop = next(rig);
     expect(stop.sentence).toBe('vCPU0 raised #GP, general protection; error code 0018h: selector 0018 in the GDT.');
     expect(stop.exception?.details).toContain('Vector   0D   #GP general protection');
+  });
+  it('says of a page fault which address, which access and what was wrong with the page', () => {
+    const rig = codeRig(`start32:
+        mov ax, 0x10
+        mov ds, ax
+        mov dword [0x9000], 0x83            ; the first 4 MiB
+        mov dword [0x9000+0x3FF*4], 0xFFC00083  ; and the last
+        mov eax, 0x9000
+        mov cr3, eax
+        mov eax, 0x10
+        mov cr4, eax
+        mov eax, cr0
+        or eax, 0x80000000
+        mov cr0, eax
+        mov ebx, [0x12345678]
+        jmp $`);
+    rig.breakpoints.setFilters([{ filter: 'guest-exception' }]);
+    const stop = next(rig);
+    expect(stop.sentence).toBe(
+      'vCPU0 raised #PF, page fault at 12345678h; error code 0000h: a read of a page that is not present, by the supervisor.',
+    );
+    expect(stop.exception?.details).toContain('CR2      12345678');
   });
 });

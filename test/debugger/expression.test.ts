@@ -139,7 +139,7 @@ describe('a mistake', () => {
   });
   it('in a name that resembles none lists what there is', () => {
     expect(problem('exit.foo').message).toBe('There is no "exit.foo". exit has: device.');
-    expect(problem('qqqqq').message).toBe('There is no "qqqqq". Names are: eax, ecx, lapic.…, time, exit.…, if.');
+    expect(problem('qqqqq').message).toBe('There is no "qqqqq". Names are: lapic.…, exit.…, eax, ecx, time, if.');
   });
   it('in a name suggests the nearest one', () => {
     expect(problem('eaz').message).toBe('There is no "eaz". Did you mean eax?');

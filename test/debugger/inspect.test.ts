@@ -48,7 +48,7 @@ describe('the last exit', () => {
     expect(value(b, 0, 'Last exit', 'stored', 'delivery mode')).toBe('FIXED');
     expect(value(b, 0, 'Last exit', 'stored', 'destination mode')).toBe('logical');
     expect(value(b, 0, 'Last exit', 'answered')).toBe('in the kernel: returns 0, done');
-    expect(value(b, 0, 'Last exit', 'IPI')).toBe('i#7 FIXED 30: lost at 1');
+    expect(value(b, 0, 'Last exit', 'IPI')).toBe('i#7 FIXED 30: lost at 1 vCPU');
     expect(value(b, 0, 'Last exit', 'IPI', 'vCPU3')).toBe('refused: LAPIC software-disabled, SVR bit 8 clear (SVR = 000000FF)');
     expect(value(b, 0, 'Last exit', 'IPI', 'vCPU0')).toBe('not addressed: LDR 01 & 08 = 0');
     expect(value(b, 0, 'Last exit', 'bytes')).toBe('C7 05 00 03 E0 FE 30 48 00 00');
@@ -78,7 +78,7 @@ describe('the CPU', () => {
     expect(value(b, 0, 'CPU', 'CS:EIP')).toBe('F000:0000FFF0 = FFFFFFF0');
     expect(value(b, 0, 'Segments', 'CS')).toContain('⚠ base is not selector × 16 (000F0000)');
     expect(value(b, 1, 'CPU', 'run state')).toBe('HALT');
-    expect(value(b, 1, 'CPU', 'waits for')).toBe('was never started: waits for INIT and SIPI');
+    expect(value(b, 1, 'CPU', 'activity')).toBe('was never started: waits for INIT and SIPI');
   });
   it('shows its flags in a word and bit by bit', () => {
     const b = beforeTheLoss();
@@ -94,7 +94,15 @@ describe('the CPU', () => {
     b.toExit(10);
     b.run(40);
     expect(value(b, 1, 'CPU', 'run state')).toBe('INIT');
-    expect(value(b, 1, 'CPU', 'waits for')).toBe('has been through INIT: waits for SIPI');
+    expect(value(b, 1, 'CPU', 'activity')).toBe('has been through INIT: waits for SIPI');
+  });
+  it('says what has come that a vCPU takes when its turn comes', () => {
+    const b = bench('icrlo.asm');
+    b.toExit(9);
+    expect(value(b, 1, 'CPU', 'activity')).toBe('has got an INIT: takes it when its turn comes');
+    expect(value(b, 1, 'Last exit', 'what')).toBe('vCPU1 has not been started (run state HALT); vCPU waits.');
+    b.toExit(14);
+    expect(value(b, 3, 'CPU', 'activity')).toBe('has got a SIPI: starts when its turn comes');
   });
 });
 
@@ -125,6 +133,8 @@ describe('registers', () => {
     const b = beforeTheLoss();
     expect(value(b, 0, 'Segments', 'CS')).toBe('0008  base 00000000, 4 GiB, 32-bit, code, execute/read, DPL 0');
     expect(value(b, 0, 'Segments', 'DS')).toBe('0010  base 00000000, 4 GiB, 32-bit, data, read/write, DPL 0');
+    expect(at(b, 0, 'Segments', 'DS').type).toBe('an edit loads the descriptor as well');
+    expect(at(bench('icrlo.asm'), 0, 'Segments', 'DS').type).toBe('an edit sets the base as well: selector × 16');
     expect(value(b, 0, 'Segments', 'GDTR')).toMatch(/limit 0017$/);
     expect(value(b, 0, 'Segments', 'GDTR', 'entries', '08')).toBe(
       '00CF9B00_0000FFFF  code, execute/read, base 00000000, 4 GiB, 32-bit, DPL 0',
@@ -244,7 +254,7 @@ describe('the last writer of a register', () => {
     while (sourceOf(b, 0, Apic.ICR_HI) === undefined) b.toExit(b.machine.ledger.exitCount + 1);
     expect(sourceOf(b, 0, Apic.SVR)).toBe('mov dword [LAPIC+SVR], 0x1FF');
     b.run(100);
-    expect(value(b, 0, 'CPU', 'waits for')).toBe('has been through INIT: waits for SIPI');
+    expect(value(b, 0, 'CPU', 'activity')).toBe('has been through INIT: waits for SIPI');
     expect(value(b, 0, 'Local APIC', 'SVR')).toBe('000000FF  software-disabled, spurious vector FF');
     for (const { offset } of APIC_REGISTERS) expect(sourceOf(b, 0, offset)).toBeUndefined();
   });
@@ -305,7 +315,7 @@ describe('time', () => {
     expect(value(b, 0, 'Time', 'instructions')).toBe(String(b.machine.clock.instructions));
     expect(value(b, 0, 'Time', 'seed')).toBe('42');
     expect(value(b, 0, 'Time', 'slice')).toBe('10 000');
-    expect(value(b, 0, 'Time', 'next alarm')).toMatch(/^vlapic\.0\.timer in [0-9.]+ ms$/);
+    expect(value(b, 0, 'Time', 'next alarm')).toMatch(/^APIC timer of vCPU0 in [0-9.]+ ms$/);
     expect(value(b, 0, 'Time', 'earliest')).toBe('instruction 0');
     expect(at(b, 0, 'Time', 'instructions').type).toBe('of all vCPUs, 2.5 ns each');
   });

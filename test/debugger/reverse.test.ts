@@ -99,7 +99,7 @@ describe('a step back', () => {
     const was = hashOf(dbg);
     for (const by of ['line', 'instruction'] as const) {
       const stop = await dbg.stepBack({ vcpu: 0, by });
-      expect(stop).toMatchObject({ reason: 'step', vcpu: 0, headline: 'Beginning of the recording' });
+      expect(stop).toMatchObject({ reason: 'step', vcpu: 0, headline: 'Nothing before' });
       expect(hashOf(dbg)).toBe(was);
     }
     expect((await dbg.stepBack({ vcpu: 3, by: 'line' })).sentence).toBe(

@@ -18,6 +18,19 @@ export async function eventually<T>(sentence: string, look: () => Promise<T | un
   throw new Error(`waited ${timeoutMs / 1000} s: ${sentence}${last === undefined ? '' : ` (${String(last)})`}`);
 }
 
+/** Clicks until something has become true: again only when a click has had its time and did nothing, because a second one would undo the first. */
+export async function clickUntil(sentence: string, on: Locator, look: () => Promise<boolean>): Promise<void> {
+  await eventually(sentence, async () => {
+    if (await look()) return true;
+    await on.click({ timeout: 1_000 });
+    return eventually(sentence, look, 3_000);
+  });
+}
+
+/** What is drawn so many pixels below the top; whoever wrote the style may have left a blank. */
+const drawnAt = (selector: string, top: string | undefined): string =>
+  `${selector}[style*="top:${top}px"], ${selector}[style*="top: ${top}px"]`;
+
 export class Workbench {
   readonly editor: Locator;
   readonly debugView: Locator;
@@ -78,41 +91,45 @@ export class Workbench {
     const input = this.page.locator('.quick-input-widget .quick-input-filter input').first();
     await input.waitFor();
     await input.fill(`>${title}`);
-    const row = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first();
-    await row.click();
+    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first().click();
+    await input.waitFor({ state: 'hidden' });
   }
 
-  /** A line of the text editor that is shown, scrolled to. 1-based. */
-  async line(number: number): Promise<Locator> {
+  /** Scrolls the text editor that is shown to a line, 1-based, and does something there. */
+  private async atLine(number: number, act: (line: Locator) => Promise<void>): Promise<void> {
     await this.page.keyboard.press('Control+G');
     const input = this.page.locator('.quick-input-widget .quick-input-filter input').first();
     await input.waitFor();
     await input.fill(`:${number}`);
     await input.press('Enter');
     await input.waitFor({ state: 'hidden' });
-    const top = await eventually(`line ${number} is drawn`, () => this.marginTop(number));
-    return this.editor.locator(`.view-line[style*="top:${top}px"]`).first();
+    const margin = this.editor.locator('.margin-view-overlays > div').filter({ hasText: new RegExp(`^\\s*${number}\\s*$`) });
+    // Text and line numbers are drawn in two layers, and both move while the editor scrolls.
+    await eventually(`line ${number} can be used`, async () => {
+      const top = /top:\s*(\d+)px/.exec((await margin.first().getAttribute('style', { timeout: 500 })) ?? '')?.[1];
+      await act(this.editor.locator(drawnAt('.view-line', top)).first());
+      return true;
+    });
+  }
+
+  /** Puts the caret into a line. */
+  clickLine(number: number): Promise<void> {
+    return this.atLine(number, (line) => line.click({ timeout: 500 }));
   }
 
   /** Lets the mouse rest on a word of a line. */
-  async hover(number: number, word: string): Promise<void> {
-    const text = (await this.line(number)).locator('> span');
-    const box = await text.boundingBox();
-    // Blanks are drawn as no-break spaces.
-    const content = ((await text.textContent()) ?? '').replace(/\u00a0/g, ' ');
-    if (box === null || !content.includes(word)) throw new Error(`line ${number} is ${content}, without ${word}`);
-    const column = content.indexOf(word) + word.length / 2;
-    // A mouse that only appears somewhere hovers nowhere.
-    await this.page.mouse.move(box.x + (column / content.length) * box.width + 30, box.y + box.height / 2);
-    await this.page.mouse.move(box.x + (column / content.length) * box.width, box.y + box.height / 2, { steps: 5 });
-  }
-
-  /** Where the line number `number` is drawn, in pixels from the top of the text. */
-  private async marginTop(number: number): Promise<number | undefined> {
-    const margin = this.editor.locator('.margin-view-overlays > div').filter({ hasText: new RegExp(`^\\s*${number}\\s*$`) });
-    if ((await margin.count()) === 0) return undefined;
-    const style = (await margin.first().getAttribute('style')) ?? '';
-    return Number(/top:\s*(\d+)px/.exec(style)?.[1]);
+  hover(number: number, word: string): Promise<void> {
+    return this.atLine(number, async (line) => {
+      const text = line.locator('> span');
+      const box = await text.boundingBox({ timeout: 500 });
+      // Blanks are drawn as no-break spaces.
+      const content = ((await text.textContent({ timeout: 500 })) ?? '').replace(/\u00a0/g, ' ');
+      if (box === null || !content.includes(word)) throw new Error(`line ${number} is ${content}, without ${word}`);
+      const x = box.x + ((content.indexOf(word) + word.length / 2) / content.length) * box.width;
+      // A mouse that only appears somewhere hovers nowhere.
+      await this.page.mouse.move(x + 30, box.y + box.height / 2);
+      await this.page.mouse.move(x, box.y + box.height / 2, { steps: 5 });
+    });
   }
 
   /** The side bar's debug container, shown. */
@@ -127,11 +144,7 @@ export class Workbench {
     const pane = this.debugView.locator('.pane').filter({ has: called }).first();
     const header = pane.locator('.pane-header').first();
     await header.waitFor();
-    await eventually(`the view ${title} opens`, async () => {
-      if ((await header.getAttribute('aria-expanded')) === 'true') return true;
-      await header.click();
-      return false;
-    });
+    await clickUntil(`the view ${title} opens`, header, async () => (await header.getAttribute('aria-expanded')) === 'true');
     return pane;
   }
 
@@ -146,11 +159,7 @@ export class Workbench {
       const header = headers.nth(i);
       const title = ((await header.locator('.title').first().textContent()) ?? '').trim();
       if (titles.includes(title) || (await header.getAttribute('aria-expanded')) === 'false') continue;
-      await eventually(`the view ${title} closes`, async () => {
-        if ((await header.getAttribute('aria-expanded')) === 'false') return true;
-        await header.click();
-        return false;
-      });
+      await clickUntil(`the view ${title} closes`, header, async () => (await header.getAttribute('aria-expanded')) === 'false');
     }
     const panes: Locator[] = [];
     for (const title of titles) panes.push(await this.pane(title));
@@ -179,11 +188,12 @@ export class Workbench {
 
   private async turn(within: Locator, text: string | RegExp, open: boolean): Promise<Locator> {
     const row = await this.row(within, text);
-    await eventually(`${text} ${open ? 'opens' : 'closes'}`, async () => {
-      if ((await row.getAttribute('aria-expanded')) === String(open)) return true;
-      await row.locator('.monaco-tl-twistie').first().click({ timeout: 1_000 });
-      return false;
-    });
+    const twistie = row.locator('.monaco-tl-twistie').first();
+    await clickUntil(
+      `${text} ${open ? 'opens' : 'closes'}`,
+      twistie,
+      async () => (await row.getAttribute('aria-expanded')) === String(open),
+    );
     return row;
   }
 
@@ -195,7 +205,7 @@ export class Workbench {
     await entry.click();
   }
 
-  /** A button of the debug tool bar, by the beginning of its name: `Continue`, `Step Over`. */
+  /** A button of the debug tool bar, by the beginning of its name: `Continue`, `Step Over`. It is in the debug container. */
   debugButton(name: string): Locator {
     return this.page.locator(`a.action-label[aria-label^="${name}"]`).first();
   }
@@ -206,7 +216,7 @@ export class Workbench {
     const arrow = this.editor.locator('.glyph-margin-widgets [class*="stackframe"]');
     if ((await arrow.count()) === 0) return undefined;
     const top = /top:\s*(\d+)px/.exec((await arrow.first().getAttribute('style')) ?? '')?.[1];
-    const number = this.editor.locator(`.margin-view-overlays > div[style*="top:${top}px"] .line-numbers`);
+    const number = this.editor.locator(drawnAt('.margin-view-overlays > div', top)).locator('.line-numbers');
     return Number((await number.first().textContent())?.trim());
   }
 
@@ -218,17 +228,10 @@ export class Workbench {
     });
   }
 
-  /** The colour of the status bar says so. */
-  get debugging(): Locator {
-    return this.page.locator('.part.statusbar.debugging');
-  }
-
   /** Ends every debug session that there is. */
   async endSessions(): Promise<void> {
-    await eventually('the debug sessions end', async () => {
-      if ((await this.debugging.count()) === 0 && (await this.debugButton('Stop').count()) === 0) return true;
-      await this.debugButton('Stop').click({ timeout: 500 });
-      return false;
-    });
+    await this.showDebugView();
+    const stop = this.debugButton('Stop');
+    await clickUntil('the debug sessions end', stop, async () => (await stop.count()) === 0);
   }
 }

@@ -185,6 +185,15 @@ export class Program {
     return linear < this.base ? [] : (this.copies?.copiesOf(linear - this.base) ?? []);
   }
 
+  /** Where the ROM's code at `linear` lies in the copy of it that `near` lies in; `linear` itself if there is none, or it does not reach so far. */
+  sameCopy(linear: number, near: number): number {
+    const offset = linear - this.base;
+    const here = offset < 0 ? undefined : this.copies?.original(near);
+    if (here === undefined) return linear;
+    const copied = (near + offset - here) >>> 0;
+    return this.copies?.original(copied) === offset ? copied : linear;
+  }
+
   /** The offset in the image of what lies at a linear address: in the ROM itself, or in a copy. */
   private offsetOf(linear: number): number | undefined {
     return linear >= this.base ? linear - this.base : this.copies?.original(linear);

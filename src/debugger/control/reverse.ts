@@ -1,5 +1,5 @@
 /** Going back: by an instruction or a line of one vCPU, and to the latest earlier stop. */
-import { notAfter, type Position, samePosition } from '../../machine/timeline/checkpoint.ts';
+import { type Checkpoint, notAfter, type Position, samePosition } from '../../machine/timeline/checkpoint.ts';
 import { LinearBytes } from '../code/bytes.ts';
 import type { Program } from '../code/program.ts';
 import { isDelivery, type SessionStop } from '../session.ts';
@@ -44,7 +44,8 @@ export class Reverse {
     if (from < timeline.earliest) return { kind: 'start' };
     const now = timeline.position;
     const ended = machine.end?.vcpu === vcpu;
-    const boundaries = this.trace(vcpu, from, now);
+    this.seekAfter(vcpu, from);
+    const boundaries = this.trace(vcpu, now);
     const inside = ended && !samePosition((boundaries.at(-1) as Boundary).position, now);
     return this.arrive(boundaries.at(inside ? -1 : -2) ?? (boundaries[0] as Boundary), now);
   }
@@ -54,17 +55,24 @@ export class Reverse {
     const { timeline, machine } = this.runner;
     const ran = machine.schedule.ranAt(vcpu);
     if (ran - 1 < timeline.earliest) return { kind: 'start' };
-    const now = timeline.checkpoint();
+    const now = timeline.moment;
     const ended = machine.end?.vcpu === vcpu; // in the middle of an instruction
+    let latest = ran;
     for (let count = LOOK_BACK; ; count *= 8) {
-      const from = Math.max(ran - count, timeline.earliest);
-      const boundaries = this.trace(vcpu, from, now);
+      // Where it had slept for long, at once to before that.
+      const from = Math.max(Math.min(ran - count, latest - LOOK_BACK), timeline.earliest);
+      this.runner.seek(from);
+      latest = machine.schedule.ranAt(vcpu);
+      const boundaries = this.trace(vcpu, now);
       const last = boundaries.length - 1;
       const first = this.lineStart(vcpu, boundaries, last);
       const inside = first < last || (ended && !samePosition((boundaries[last] as Boundary).position, now));
       const target = inside ? first : this.lineStart(vcpu, boundaries, first - 1);
-      if (target > 0 || from === timeline.earliest || count >= LOOK_BACK_MOST)
-        return this.arrive(boundaries[Math.max(target, 0)] as Boundary, now);
+      if (target > 0 || from === timeline.earliest) return this.arrive(boundaries[Math.max(target, 0)] as Boundary, now);
+      if (count >= LOOK_BACK_MOST) {
+        this.seekAfter(vcpu, from);
+        return this.arrive(this.trace(vcpu, now)[0] as Boundary, now);
+      }
       if (!(await this.runner.breathe())) continue;
       this.runner.travel(() => timeline.restore(now));
       return { kind: 'asked' };
@@ -84,8 +92,16 @@ export class Reverse {
     return b.linear > a.linear || (b.linear === a.linear && flowOf(new LinearBytes(this.runner.view, vcpu).read(a.linear, 4)) === 'repeat');
   }
 
-  /** What a vCPU did from `from` instructions on, up to a moment: where it was at first, and after each thing. Leaves the machine about there. */
-  private trace(vcpu: number, from: number, until: Position): Boundary[] {
+  /** To `icount` instructions, or earlier: to just after the last that the vCPU had retired. What others have done since is undone as well. */
+  private seekAfter(vcpu: number, icount: number): void {
+    const { runner } = this;
+    runner.seek(icount);
+    const earlier = runner.machine.schedule.ranAt(vcpu);
+    if (earlier > runner.timeline.earliest && earlier < icount) runner.seek(earlier);
+  }
+
+  /** What a vCPU does from the present on, up to a moment: where it is at first, and after each thing. Leaves the machine about there. */
+  private trace(vcpu: number, until: Position): Boundary[] {
     const { machine, timeline, view, console } = this.runner;
     const { observers, schedule, ledger } = machine;
     const boundaries: Boundary[] = [];
@@ -95,10 +111,6 @@ export class Reverse {
       const { eip, csBase } = view.position(vcpu);
       boundaries.push({ position, event, linear: (csBase + eip) >>> 0 });
     };
-    this.runner.seek(from);
-    // What others have done since its instruction before is undone as well.
-    const earlier = schedule.ranAt(vcpu);
-    if (earlier > timeline.earliest && earlier < from) this.runner.seek(earlier);
     this.runner.travel(() => {
       add(0);
       const { onExit, onIpi, onEvent } = observers;
@@ -162,7 +174,7 @@ export class Reverse {
     const [mark] = runner.marksBefore(timeline.position);
     if (mark === undefined) return;
     if (!runner.countsMatter) return runner.countAsAt(mark);
-    const here = timeline.checkpoint();
+    const here = timeline.moment;
     runner.backTo(mark);
     let counts = engine.counts();
     this.silently(() => {
@@ -181,14 +193,18 @@ export class Reverse {
   async toEarlierStop(afterExits: boolean): Promise<BackEnd> {
     const { runner } = this;
     const { timeline } = runner;
-    const now = timeline.checkpoint();
+    const now = timeline.moment;
     const counts = runner.engine.counts();
+    const cancelled = (): BackEnd => {
+      runner.travel(() => timeline.restore(now));
+      runner.engine.setCounts(counts);
+      return { kind: 'asked' };
+    };
     let limit: Position = now;
     for (;;) {
       const mark = runner.marksBefore(limit).find((candidate) => before(candidate, limit));
       if (mark === undefined) {
-        const [oldest] = timeline.checkpoints;
-        runner.travel(() => timeline.restore(oldest!));
+        runner.backTo(timeline.checkpoints[0] as Checkpoint);
         return { kind: 'start' };
       }
       const latest = limit === now;
@@ -200,11 +216,7 @@ export class Reverse {
         if (counted(position, found)) stops++;
         return false;
       });
-      if (!done) {
-        runner.travel(() => timeline.restore(now));
-        runner.engine.setCounts(counts);
-        return { kind: 'asked' };
-      }
+      if (!done) return cancelled();
       if (stops > 0) {
         let stop: Found | undefined;
         runner.backTo(mark);
@@ -213,7 +225,7 @@ export class Reverse {
           if (stops === 0) stop = found;
           return stops === 0;
         });
-        return stop ?? { kind: 'start' };
+        return stop ?? cancelled();
       }
       limit = { ...mark };
     }

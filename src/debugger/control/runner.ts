@@ -12,14 +12,16 @@ import type { ConsoleFeed } from './console-feed.ts';
 /** Host milliseconds of a stretch. */
 const STRETCH_MS = 10;
 /** What a stretch may be, in instructions and in virtual ns. */
-const FIRST_STRETCH = 50_000;
+const FIRST_STRETCH = 4_000;
 const FIRST_STRETCH_NS = 1_000_000;
+/** A stretch may last longer than the one before by this much: a guest that begins to spin is slow of a sudden, and what is run back over is a stretch. */
+const GROWTH = 1.25;
 const LEAST = 1_000;
 const MOST = 100_000_000;
 const MOST_NS = 1e12;
 /** Between two marks, in instructions or in host milliseconds, whichever comes first. */
 const MARK_EVERY = 5_000_000;
-const MARK_MS = 50;
+const MARK_MS = 20;
 /** Between two checkpoints on the way back, in host milliseconds, and the least instructions. */
 const SEEK_MS = 5;
 const SEEK_FIRST = 5_000;
@@ -110,7 +112,7 @@ export class Runner {
   }
   private adapt(took: number): void {
     if (took < STRETCH_MS / 2) {
-      this.stretch = Math.min(this.stretch * 2, MOST);
+      this.stretch = Math.min(Math.ceil(this.stretch * GROWTH), MOST);
       this.stretchNs = Math.min(this.stretchNs * 2, MOST_NS);
     } else if (took > STRETCH_MS * 2) {
       this.stretch = Math.max(Math.floor(this.stretch / 2), LEAST);

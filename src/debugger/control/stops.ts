@@ -1,6 +1,6 @@
 /** Stops that no breakpoint brings about: steps, pauses, the beginning. */
-import { hex } from '../../machine/base/bits.ts';
 import { Waiting } from '../../machine/vmm/vcpu.ts';
+import { instructionWords } from '../code/instruction-words.ts';
 import type { Program } from '../code/program.ts';
 import { waitingOf } from '../code/waiting.ts';
 import type { Stop, StopReason } from '../stop.ts';
@@ -19,14 +19,6 @@ export function waits(view: Subject, program: Program, vcpu: number): { readonly
   return { words: `Halted: waits for ${what}`, sentence: `vCPU${vcpu} is halted: it waits for ${what}.` };
 }
 
-/** What a vCPU is about to do, without a full stop. */
-function about(view: Subject, program: Program, vcpu: number): string {
-  const { eip, csBase } = view.position(vcpu);
-  const linear = (csBase + eip) >>> 0;
-  const place = program.placeAt(linear);
-  return `vCPU${vcpu} is about to execute ${place === undefined ? `the instruction at ${hex(linear, 8)}h` : place.text.replace(/\s+/g, ' ')}`;
-}
-
 /** A stop with nothing more to it than where it is. */
 export function plainStop(reason: StopReason, headline: string, view: Subject, program: Program, vcpu: number): Stop {
   const waiting = waits(view, program, vcpu);
@@ -34,7 +26,7 @@ export function plainStop(reason: StopReason, headline: string, view: Subject, p
     reason,
     vcpu,
     headline: waiting?.words ?? headline,
-    sentence: waiting?.sentence ?? `${about(view, program, vcpu)}.`,
+    sentence: waiting?.sentence ?? `vCPU${vcpu} is about to execute ${instructionWords(view, program, vcpu)}.`,
     breakpoints: [],
   };
 }

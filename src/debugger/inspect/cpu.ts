@@ -29,6 +29,8 @@ export function modeName({ view }: Debugger, vcpu: number): string {
 /** What a vCPU waits for, in a few words; '' while it waits for nothing but its turn. */
 export function waitsFor({ active, waiting, runState, interruptsEnabled }: Vcpu): string {
   if (!active) return 'not created yet: vCPU0 has not asked for it';
+  if ((runState & VRS.RUN) === 0 && (runState & VRS.PEND_INIT) !== 0) return 'has got an INIT: takes it when its turn comes';
+  if ((runState & (VRS.RUN | VRS.INIT | VRS.PEND_SIPI)) === (VRS.INIT | VRS.PEND_SIPI)) return 'has got a SIPI: starts when its turn comes';
   if ((runState & VRS.RUN) === 0)
     return (runState & VRS.INIT) === 0 ? 'was never started: waits for INIT and SIPI' : 'has been through INIT: waits for SIPI';
   if (waiting !== Waiting.hlt) return '';
@@ -72,7 +74,7 @@ export function cpuState(look: Look): readonly Variable[] {
     line('mode', modeName(dbg, vcpu), `paging ${(read(look, 'cr0') & CR0_PG) >>> 0 ? 'on' : 'off'}`),
     { name: 'CPL', value: String(cpl), expression: 'cpl', type: cpl === 0 ? 'the supervisor' : 'privilege level' },
     line('run state', runStateName(v.runState), `VRS bits ${hex(v.runState, 4)}`),
-    line('waits for', waits === '' ? turn : waits),
+    line('activity', waits === '' ? turn : waits),
     flags(look),
     registerVariable(look, 'eip', next.eip === eip ? {} : { said: `shown at ${hex(eip, 8)}, which has completed` }),
     line(

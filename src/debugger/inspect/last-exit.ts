@@ -10,6 +10,7 @@ import { arrivalWords, explainExit, explainIpi, exitName, ipiWords, lapicAccess,
 import { exitCounts, lastExit } from './history.ts';
 import type { Look } from './look.ts';
 import { group, line, optional, word } from './registers.ts';
+import { digits } from './time.ts';
 import type { Variable } from './variable.ts';
 
 /** What an exit's `address` is. */
@@ -58,10 +59,14 @@ function moved(exit: ExitRecord, ipi: IpiRecord | undefined): Variable | undefin
   );
 }
 
+const vcpus = (n: number): string => `${n} vCPU${n === 1 ? '' : 's'}`;
+
 function ipiOf(ipi: IpiRecord): Variable {
   const reached = ipi.targets.filter(({ verdict }) => verdict === Verdict.reached || verdict === Verdict.merged).length;
   const lost = ipi.targets.filter(({ verdict }) => verdict === Verdict.refused || verdict === Verdict.notSent).length;
-  const fate = [reached === 0 ? '' : `reached ${reached}`, lost === 0 ? '' : `lost at ${lost}`].filter((part) => part !== '').join(', ');
+  const fate = [reached === 0 ? '' : `reached ${vcpus(reached)}`, lost === 0 ? '' : `lost at ${vcpus(lost)}`]
+    .filter((part) => part !== '')
+    .join(', ');
   return group(
     'IPI',
     `i#${ipi.number} ${ipiWords(ipi)}: ${fate === '' ? 'nobody is addressed' : fate}`,
@@ -96,7 +101,7 @@ export function lastExitOf({ debugger: dbg, vcpu }: Look): readonly Variable[] {
   const inFocus = dbg.stop?.vcpu === vcpu && dbg.stop.exit?.number === exit.number;
   const rows: readonly (Variable | undefined)[] = [
     {
-      ...line('exit', `e#${exit.number}`, `at ${time(exit.timeNs)}, after ${exit.icount} instructions`),
+      ...line('exit', `e#${exit.number}`, `at ${time(exit.timeNs)}, after ${digits(exit.icount)} instructions`),
       ...optional('expression', inFocus ? 'exit.number' : undefined),
     },
     {

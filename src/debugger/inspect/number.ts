@@ -7,6 +7,7 @@ import { evaluate, type Value } from '../evaluate.ts';
 import { type Expression, parseExpression } from '../expression.ts';
 import { ExpressionError } from '../lexer.ts';
 import { didYouMean } from '../nearest.ts';
+import { eventFocus } from '../engine.ts';
 import { MachineScope } from '../scope.ts';
 
 /** Who edits what: names in the new value are looked up here. */
@@ -29,10 +30,8 @@ export const highestOf = (bits: number): number => (bits === 32 ? 0xffffffff : (
 
 /** What expressions see at the present stop, from `vcpu`. */
 export function scopeOf({ debugger: { view, stop, program }, vcpu }: Pick<Editor, 'debugger' | 'vcpu'>): MachineScope {
-  const mine = stop?.vcpu === vcpu;
-  return new MachineScope(view, { vcpu, exit: mine ? stop.exit : undefined, ipi: mine ? stop.ipi : undefined }, (name) =>
-    program.symbol(name),
-  );
+  const { exit, ipi, event } = stop?.vcpu === vcpu ? stop : {};
+  return new MachineScope(view, { ...(event && eventFocus(event)), vcpu, exit, ipi }, (name) => program.symbol(name));
 }
 
 /** Parses and evaluates. `what` is named when it goes wrong. Throws a DebuggerError. */

@@ -92,6 +92,12 @@ function mismatch(look: Look, name: string, selector: number, now: Descriptor): 
   return differing.length === 0 ? '' : `the table now says ${differing.join(', ')}`;
 }
 
+/** What an edit of a segment register does besides. */
+function afterEdit(look: Look, name: string): string | undefined {
+  if (name.endsWith('r')) return 'an edit changes the selector alone, not what is cached of its descriptor';
+  return inProtectedMode(look) ? 'an edit loads the descriptor as well' : 'an edit sets the base as well: selector × 16';
+}
+
 function segment(look: Look, name: string): Variable {
   const selector = read(look, name);
   const now = cached(look, name);
@@ -103,7 +109,7 @@ function segment(look: Look, name: string): Variable {
     : [`base ${word(base)}`, limitWords(limit), sizeWords(rights), segmentType(rights), `DPL ${dpl(rights)}`].filter(Boolean).join(', ');
   return registerVariable(look, name, {
     said: `${said}${wrong === '' ? '' : `  ⚠ ${wrong}`}`,
-    type: 'an edit changes the selector alone, not what is cached of its descriptor',
+    ...optional('type', afterEdit(look, name)),
     children: () => [
       line('index', `${selector >>> 3} of the ${selector & 4 ? 'LDT' : 'GDT'}`, `RPL ${selector & 3}`),
       registerVariable(look, `${name}.base`, { name: 'base' }),

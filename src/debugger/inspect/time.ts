@@ -5,7 +5,11 @@ import type { Look } from './look.ts';
 import { group, line } from './registers.ts';
 import type { Variable } from './variable.ts';
 
-const digits = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ' ');
+/** A count, its digits in threes: `100 538`. */
+export const digits = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ' ');
+
+/** `APIC timer of vCPU0`: an alarm as its reader calls it. */
+const alarmName = (name: string): string => name.replace(/^vlapic\.([0-9]+)\.timer$/, 'APIC timer of vCPU$1');
 
 export function timeAndOrder({ debugger: { machine, timeline, view }, vcpu }: Look): readonly Variable[] {
   const { clock, schedule } = machine;
@@ -37,8 +41,8 @@ export function timeAndOrder({ debugger: { machine, timeline, view }, vcpu }: Lo
     line('seed', String(seed)),
     next === undefined
       ? line('next alarm', 'none')
-      : group('next alarm', `${next.name} ${in_(next.dueNs)}`, () =>
-          alarms.map(({ name, dueNs }) => line(name, in_(dueNs), `at ${time(dueNs)}`)),
+      : group('next alarm', `${alarmName(next.name)} ${in_(next.dueNs)}`, () =>
+          alarms.map(({ name, dueNs }) => line(alarmName(name), in_(dueNs), `at ${time(dueNs)}`)),
         ),
     line('earliest', `instruction ${digits(timeline.earliest)}`, 'the first moment that can be gone back to'),
   ];

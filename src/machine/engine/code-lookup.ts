@@ -72,6 +72,7 @@ export class CodeLookup {
     const { view, window, paging } = this;
     const base = window.base(Segment.CS);
     const limit = window.limit(Segment.CS);
+    const pageSlot = view.getInt32(State.registers + State.pageSlot, true);
     view.setInt32(State.registers + State.pageSlot, 1, true); // no page is being executed now: none is spared by the TLB
     if (eip > limit) raise(Vector.GP, 0);
     const linear = (base + eip) >>> 0;
@@ -83,7 +84,10 @@ export class CodeLookup {
       return 0;
     }
     if (this.onCode !== undefined && fresh !== Fresh.take && !this.records.touchesCode(host, 1)) {
-      if (fresh === Fresh.leave || this.onCode((gpa & ~0xfff) >>> 0)) return HELD;
+      if (fresh === Fresh.leave || this.onCode((gpa & ~0xfff) >>> 0)) {
+        view.setInt32(State.registers + State.pageSlot, pageSlot, true); // as if nobody had asked
+        return HELD;
+      }
     }
     const offset = linear & 0xfff;
     const next = (linear - offset + 4096) >>> 0;

@@ -333,6 +333,9 @@ export class Ledger implements LedgerWriter, LedgerReader, Stateful<LedgerState>
   get eventCount(): number {
     return this.events.count;
   }
+  newestExit(vcpu: number): number {
+    return this.newest[vcpu] ?? 0;
+  }
   get firstExit(): number {
     return this.exits.first;
   }

@@ -138,6 +138,8 @@ export interface LedgerReader {
   readonly firstExit: number;
   readonly firstIpi: number;
   readonly firstEvent: number;
+  /** The newest exit of a vCPU, or 0. */
+  newestExit(vcpu: number): number;
   exitAt(number: number): ExitRecord | undefined;
   ipiAt(number: number): IpiRecord | undefined;
   eventAt(number: number): EventRecord | undefined;

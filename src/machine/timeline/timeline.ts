@@ -147,6 +147,12 @@ export class Timeline {
 
   // ── Back ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** The present, for `restore`, without anything being kept of it: coming back is re-execution from the checkpoint before it. */
+  get moment(): Checkpoint {
+    this.notice();
+    return { ...this.position, inputs: this.log.applied, course: this.courses.length };
+  }
+
   /** Remembers the present. */
   checkpoint(): Checkpoint {
     this.notice();
