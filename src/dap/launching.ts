@@ -1,4 +1,5 @@
 /** Beginning and end of a session: initialize, launch, configurationDone, restart, terminate, disconnect. */
+import { baseName } from '../debugger/code/file-names.ts';
 import { Listings } from '../debugger/code/listing.ts';
 import { type Configuration, exitActions, type Launched } from '../debugger/configuration.ts';
 import type { Debugger } from '../debugger/debugger.ts';
@@ -26,7 +27,14 @@ function tellDiagnostics(session: Session, file: string, diagnostics: AssemblyFa
 function header(configuration: Configuration, { machine, program }: Debugger): string {
   const { memoryBytes, model, profile, seed } = configuration;
   const { cpus } = machine;
-  return [program.file, `${cpus} vCPU${cpus === 1 ? '' : 's'}`, `${memoryBytes / 2 ** 20} MiB`, model, profile, `seed ${seed}`].join(' · ');
+  return [
+    baseName(program.file),
+    `${cpus} vCPU${cpus === 1 ? '' : 's'}`,
+    `${memoryBytes / 2 ** 20} MiB`,
+    model,
+    profile,
+    `seed ${seed}`,
+  ].join(' · ');
 }
 
 async function build(session: Session, attributes: Attributes): Promise<{ configuration: Configuration; launched: Launched }> {

@@ -1,4 +1,5 @@
 /** Where code is: lines of the program's source, and lines of a listing for code that has none. */
+import { baseName } from '../debugger/code/file-names.ts';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { SourcePlace } from '../debugger/code/program.ts';
 import type { Arguments } from './arguments.ts';
@@ -22,8 +23,6 @@ export interface CodeAt {
   /** An instruction is known to begin there, in code of this size. */
   readonly executed?: 16 | 32;
 }
-
-const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
 
 /** The program's source as it was given: a path or a URI. */
 const fileSource = (file: string): DebugProtocol.Source => ({ name: baseName(file), path: file });

@@ -14,6 +14,7 @@
  *
  * What an editor sets in other ways (filters, the exits view) becomes triggers that have no text of their own here.
  */
+import { baseName } from './code/file-names.ts';
 import type { EventKind } from '../machine/ledger/records.ts';
 import type { Verdict } from '../machine/ledger/verdict.ts';
 import { Reason, Verdict as VERDICTS } from '../machine/ledger/verdict.ts';
@@ -126,9 +127,6 @@ const ACCESS: Readonly<Record<string, Access>> = {
   w: { read: false, write: true },
   rw: { read: true, write: true },
 };
-
-/** A path's last part. */
-const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
 
 const fail = (message: string): never => {
   throw new BreakpointError(message);

@@ -5,6 +5,7 @@
  * A wish that is set again keeps its id; when nothing about it has changed, its hit count too. What cannot be is kept as well, unverified, with the
  * reason: another program may have it (`adopt`).
  */
+import { baseName } from './code/file-names.ts';
 import { hex } from '../machine/base/bits.ts';
 import { ExitCode } from '../machine/ledger/exitcode.ts';
 import { exitCodeName, exitCodeNamed } from '../machine/ledger/words.ts';
@@ -106,8 +107,6 @@ interface Resolved {
 }
 
 const DATA_ACCESS: Readonly<Record<DataAccess, string>> = { read: 'r', write: 'w', readWrite: 'rw' };
-
-const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
 
 const filled = (text: string | undefined): string | undefined => (text === undefined || text.trim() === '' ? undefined : text);
 

@@ -18,6 +18,7 @@ import { VRS } from '../machine/vmm/runstate.ts';
 import { Apic, apicRegisterAt, decodeFields, DeliveryMode } from '../machine/x86/apic.ts';
 import { errorCodeWords, exceptionMnemonic, exceptionWords } from '../machine/x86/exceptions.ts';
 import { decodeIcr, icrFieldRows, icrMode, icrSentence, icrWhat } from '../machine/x86/icr.ts';
+import { baseName } from './code/file-names.ts';
 import type { Program } from './code/program.ts';
 import { EXIT_GROUPS } from './constants.ts';
 import type { Hit } from './engine.ts';
@@ -80,8 +81,7 @@ const withoutStop = (text: string): string => text.replace(/\.$/, '');
 function placeRow(program: Program, at: CodePosition): string {
   const place = program.placeAt(linearOf(at));
   if (place === undefined) return `${hex(linearOf(at), 8)}`;
-  const file = place.file.slice(Math.max(place.file.lastIndexOf('/'), place.file.lastIndexOf('\\')) + 1);
-  return `${file}:${place.line}   ${place.text.replace(/\s+/g, ' ')}`;
+  return `${baseName(place.file)}:${place.line}   ${place.text.replace(/\s+/g, ' ')}`;
 }
 
 const isSend = (exit: ExitRecord | undefined): boolean =>

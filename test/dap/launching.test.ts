@@ -26,7 +26,7 @@ describe('a session', () => {
     const [said] = client.conversation.received.filter(({ event }) => event === 'output');
     expect(said?.['body']).toEqual({
       category: 'console',
-      output: `Exitpoint · ${icrlo.program} · 4 vCPUs · 128 MiB · bhyve · illumos · seed 42\n`,
+      output: 'Exitpoint · icrlo.asm · 4 vCPUs · 128 MiB · bhyve · illumos · seed 42\n',
     });
   });
 

@@ -4,7 +4,7 @@ import { decodeSource } from '../../assembly/source-text.ts';
 import { BootromError, placeBootrom } from '../../machine/boot/bootrom.ts';
 import { AssemblyFailure, DebuggerError } from '../error.ts';
 import { Copies, type ReadMemory } from './copies.ts';
-import { sameFile } from './same-file.ts';
+import { baseName, sameFile } from './file-names.ts';
 
 const FOUR_GIB = 2 ** 32;
 
@@ -268,8 +268,9 @@ export function loadProgram(
   const [first] = errors;
   if (first !== undefined) {
     const many = errors.length === 1 ? '1 error' : `${errors.length} errors`;
-    const where = `${first.file}:${first.line}:${first.column}`;
-    throw new AssemblyFailure(`${file} cannot be assembled: ${many}, the first at ${where}: ${first.message}.`, diagnostics);
+    const name = baseName(file);
+    const where = `${name}:${first.line}:${first.column}`;
+    throw new AssemblyFailure(`${name} cannot be assembled: ${many}, the first at ${where}: ${first.message}.`, diagnostics);
   }
   const padding = paddingOf(image, file);
   const texts = source.split(/\r?\n/);

@@ -1,4 +1,4 @@
-/** Do two names, each a path or a URI, mean the same file? */
+/** Names of files, each a path or a URI: which mean the same file, and how one is called for short. */
 
 interface Name {
   /** What its segments are relative to: '' for a relative path. */
@@ -43,3 +43,6 @@ export function sameFile(a: string, b: string): boolean {
   if (one.root === '' || other.root === '') return one.segments.at(-1)?.toLowerCase() === other.segments.at(-1)?.toLowerCase();
   return one.root === other.root && one.segments.join('/') === other.segments.join('/');
 }
+
+/** A name's last part. */
+export const baseName = (name: string): string => decoded(name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1));
