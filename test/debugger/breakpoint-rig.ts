@@ -1,4 +1,5 @@
 /** A machine that runs source, with breakpoints and a session of its own: for tests of what stops it. */
+import { FLAT32_END } from '../guests/flat32.ts';
 import { readFileSync } from 'node:fs';
 import { assemble } from '../../src/assembly/assembler.ts';
 import { loadAssets } from '../../src/cli/assets.ts';
@@ -23,21 +24,7 @@ const factory = processorFactory(assets.interpreter);
 export const flat32 = (rest: string): string => `bits 32
 org 0xFFFFF000
 ${rest}
-align 8
-gdt:    dq 0, 0x00CF9B000000FFFF, 0x00CF93000000FFFF
-gdtr:   dw 23
-        dd gdt
-bits 16
-start16:
-        o32 lgdt [cs:0xF000+gdtr-$$]
-        mov eax, cr0
-        or al, 1
-        mov cr0, eax
-        jmp dword 0x08:start32
-        times 0xFF0-($-$$) db 0
-        jmp start16
-        times 0x1000-($-$$) db 0
-`;
+${FLAT32_END}`;
 
 export interface Ran {
   /** What stopped it: breakpoints, the machine's end, or nothing within its instructions. */

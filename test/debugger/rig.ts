@@ -1,4 +1,5 @@
 /** A debugger on a machine of the real kind, with a guest assembled in memory or one of the samples. */
+import { FLAT32_END } from '../guests/flat32.ts';
 import { readFileSync } from 'node:fs';
 import { assemble } from '../../src/assembly/assembler.ts';
 import { loadProgram } from '../../src/debugger/code/program.ts';
@@ -67,23 +68,7 @@ start32:
         mov     ss, eax
         mov     esp, 0x7000
 ${body}
-align 8
-gdt:    dq      0
-        dq      0x00CF9B000000FFFF
-        dq      0x00CF93000000FFFF
-gdtr:   dw      23
-        dd      gdt
-bits 16
-start16:
-        o32 lgdt [cs:0xF000+gdtr-$$]
-        mov     eax, cr0
-        or      al, 1
-        mov     cr0, eax
-        jmp     dword 0x08:start32
-        times 0xFF0-($-$$) db 0
-        jmp     start16
-        times 0x1000-($-$$) db 0
-`;
+${FLAT32_END}`;
 
 export const hashOf = (dbg: Debugger): string => `${dbg.machine.clock.instructions} ${dbg.timeline.hash()}`;
 
