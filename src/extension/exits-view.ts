@@ -5,7 +5,7 @@ import { ViewRequest } from '../views/protocol.ts';
 import type { ExitChoices } from './choices.ts';
 import { type ExitItem, exitsModel, withAction } from './exits-rows.ts';
 import { openPlace } from './places.ts';
-import { Refresher } from './refresher.ts';
+import { SessionTree, type TreeModel } from './session-tree.ts';
 import { ask, type Sessions } from './sessions.ts';
 import type { ExitsTree } from '../debugger/trees.ts';
 
@@ -23,48 +23,32 @@ const GROUP_ICONS: Readonly<Record<string, readonly [icon: string, color: string
 
 const { Checked, Unchecked } = { Checked: 1, Unchecked: 0 } as const;
 
-export class ExitsView implements vscode.TreeDataProvider<ExitItem> {
-  readonly #fired = new vscode.EventEmitter<undefined>();
-  readonly onDidChangeTreeData = this.#fired.event;
-  readonly #view: vscode.TreeView<ExitItem>;
-  readonly #refresher = new Refresher(() => this.#refresh());
-  readonly #disposables: vscode.Disposable[];
+export class ExitsView extends SessionTree<ExitItem> {
   #tree: ExitsTree | undefined;
-  #items: readonly ExitItem[] = [];
-  #shown = '';
   #idleShown = false;
 
   constructor(
-    private readonly sessions: Sessions,
+    sessions: Sessions,
     private readonly choices: ExitChoices,
   ) {
+    // A group's box and those of its codes are one state, which the debugger has.
+    super('exitpoint.exits', sessions, { manageCheckboxStateManually: true });
     const { commands } = vscode;
-    this.#view = vscode.window.createTreeView<ExitItem>('exitpoint.exits', {
-      treeDataProvider: this,
-      // A group's box and those of its codes are one state, which the debugger has.
-      manageCheckboxStateManually: true,
-      showCollapseAll: true,
-    });
     const idle = (shown: boolean) => async (): Promise<void> => {
       this.#idleShown = shown;
       await commands.executeCommand('setContext', IDLE_SHOWN, shown);
-      this.#show();
+      this.show(this.#model());
     };
     const logging = (log: boolean) => (item: ExitItem) => this.#choose([item], { log });
-    this.#disposables = [
-      this.#view,
-      this.#fired,
-      this.#refresher,
-      this.#view.onDidChangeVisibility(() => this.#refresher.request()),
-      this.#view.onDidChangeCheckboxState(async ({ items }) => {
+    this.own(
+      this.view.onDidChangeCheckboxState(async ({ items }) => {
         for (const [item, state] of items) await this.#choose([item], { break: (state as number) === Checked });
       }),
-      sessions.onDidChange(() => this.#refresher.request()),
       commands.registerCommand('exitpoint.showIdleCodes', idle(true)),
       commands.registerCommand('exitpoint.hideIdleCodes', idle(false)),
       commands.registerCommand('exitpoint.logExits', logging(true)),
       commands.registerCommand('exitpoint.stopLoggingExits', logging(false)),
-      commands.registerCommand('exitpoint.clearExits', () => this.#choose(this.#items, { break: false, log: false })),
+      commands.registerCommand('exitpoint.clearExits', () => this.#choose(this.items, { break: false, log: false })),
       commands.registerCommand('exitpoint.showLastExit', (item: ExitItem) => {
         const [code] = item.codes;
         return code?.place === undefined ? undefined : openPlace(code.place, this.sessions.focused);
@@ -73,56 +57,28 @@ export class ExitsView implements vscode.TreeDataProvider<ExitItem> {
         await vscode.env.clipboard.writeText(item.breakpoint);
         vscode.window.setStatusBarMessage(`Copied ${item.breakpoint}: it can be pasted as a function breakpoint`, 4000);
       }),
-    ];
-    this.#refresher.request();
+    );
   }
 
-  getTreeItem(item: ExitItem): vscode.TreeItem {
-    const { Collapsed, Expanded, None } = vscode.TreeItemCollapsibleState;
-    const row = new vscode.TreeItem(item.label, item.children.length === 0 ? None : item.open === true ? Expanded : Collapsed);
-    row.id = item.id;
-    row.description = item.description;
-    row.tooltip = item.tooltip;
-    row.contextValue = item.context;
-    row.accessibilityInformation = { label: item.spoken };
-    row.checkboxState = {
-      state: item.breaks ? Checked : Unchecked,
-      tooltip: item.breaks ? 'Stops at each' : 'Stop at each',
-      accessibilityInformation: { label: `stop at each ${item.label}`, role: 'checkbox' },
+  protected override async look(session: vscode.DebugSession | undefined): Promise<TreeModel<ExitItem>> {
+    this.#tree = session === undefined ? undefined : await ask(session, ViewRequest.exits);
+    return this.#model();
+  }
+  protected override isOpen({ open }: ExitItem): boolean {
+    return open === true;
+  }
+  protected override dress(item: vscode.TreeItem, row: ExitItem): void {
+    item.checkboxState = {
+      state: row.breaks ? Checked : Unchecked,
+      tooltip: row.breaks ? 'Stops at each' : 'Stop at each',
+      accessibilityInformation: { label: `stop at each ${row.label}`, role: 'checkbox' },
     };
-    const icon = item.group === undefined ? undefined : GROUP_ICONS[item.group];
-    if (icon !== undefined) row.iconPath = new vscode.ThemeIcon(icon[0], new vscode.ThemeColor(icon[1]));
-    return row;
+    const icon = row.group === undefined ? undefined : GROUP_ICONS[row.group];
+    if (icon !== undefined) item.iconPath = new vscode.ThemeIcon(icon[0], new vscode.ThemeColor(icon[1]));
   }
 
-  getChildren(item?: ExitItem): ExitItem[] {
-    return [...(item?.children ?? (item === undefined ? this.#items : []))];
-  }
-
-  dispose(): void {
-    for (const disposable of this.#disposables) disposable.dispose();
-  }
-
-  async #refresh(): Promise<void> {
-    const session = this.sessions.focused;
-    if (session !== undefined && !this.#view.visible) return;
-    try {
-      this.#tree = session === undefined ? undefined : await ask(session, ViewRequest.exits);
-    } catch {
-      // Not launched yet, or gone meanwhile: what it was stays until it tells of itself.
-      return;
-    }
-    this.#show();
-  }
-
-  #show(): void {
-    const model = this.#tree === undefined ? { items: [], description: '' } : exitsModel(this.#tree, this.#idleShown);
-    const shown = JSON.stringify(model);
-    if (shown === this.#shown) return;
-    this.#shown = shown;
-    this.#items = model.items;
-    this.#view.description = model.description;
-    this.#fired.fire(undefined);
+  #model(): TreeModel<ExitItem> {
+    return this.#tree === undefined ? { items: [], description: '' } : exitsModel(this.#tree, this.#idleShown);
   }
 
   async #choose(items: readonly ExitItem[], change: { readonly break?: boolean; readonly log?: boolean }): Promise<void> {
@@ -140,7 +96,6 @@ export class ExitsView implements vscode.TreeDataProvider<ExitItem> {
     }
     if (Object.keys(chosen).length > 0) await this.choices.set(chosen);
     // A box that was clicked in vain has to go back to what is.
-    this.#shown = '';
-    this.#refresher.request();
+    this.askAgain(true);
   }
 }
