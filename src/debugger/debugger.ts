@@ -145,7 +145,7 @@ export class Debugger {
 
   // ── Running ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Is the machine shown at the beginning, at a stop before the first instruction? Gives that stop. */
+  /** The stop at the beginning, before the first instruction. */
   entry(): Stop {
     return this.arrived(plainStop('entry', 'Entry', this.view, this.program, 0));
   }
@@ -363,7 +363,6 @@ export class Debugger {
       ledger: machine.ledger,
       program,
       profile: machine.profile,
-      nowNs: machine.clock.nowNs,
       instruction: (vcpu) => instructionWords(view, program, vcpu),
       register: (vcpu, name) => view.register(vcpu, name),
     };

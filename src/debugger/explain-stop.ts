@@ -45,7 +45,6 @@ export interface StopContext {
   readonly ledger: LedgerReader;
   readonly program: Program;
   readonly profile: Profile;
-  readonly nowNs: number;
   /** The instruction that a vCPU is about to execute. */
   instruction(vcpu: number): string;
   /** A register of one vCPU; undefined for a name that is none. */
@@ -162,7 +161,7 @@ function targetRows(ipi: IpiRecord): Row[] {
 }
 
 /** The newest store to a local APIC register of one vCPU before an exit; undefined: there is none in what the ledger still holds. */
-export function lastStore(ledger: LedgerReader, vcpu: number, offset: number, before = ledger.exitCount + 1): ExitRecord | undefined {
+function lastStore(ledger: LedgerReader, vcpu: number, offset: number, before = ledger.exitCount + 1): ExitRecord | undefined {
   for (let n = before - 1; n >= ledger.firstExit; n--) {
     const exit = ledger.exitAt(n);
     if (exit?.vcpu === vcpu && exit.write && exit.size !== 0 && exit.outcome === Outcome.resumed && lapicAccess(exit)?.offset === offset)

@@ -8,7 +8,6 @@ const contextOf = ({ machine, program, view }: Rig): StopContext => ({
   ledger: machine.ledger,
   program,
   profile: machine.profile,
-  nowNs: view.nowNs,
   instruction: (vcpu) => instructionWords(view, program, vcpu),
   register: (vcpu, name) => view.register(vcpu, name),
 });
